@@ -1,0 +1,1 @@
+"""What repoint decides: pure values and rules, without I/O, clock or randomness."""

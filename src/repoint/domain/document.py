@@ -1,0 +1,95 @@
+"""Documents, their log rows, and the chunks that a release makes of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from hashlib import blake2b
+from typing import TypeAlias
+
+from repoint.domain.ids import DocumentId, Lsn
+
+#: What a metadata field may hold; only text, numbers and booleans can be filtered on.
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
+Metadata: TypeAlias = Mapping[str, Json]
+
+
+class FieldType(StrEnum):
+    """The type of a metadata field, fixed by the first value that an index sees of it."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    #: A list, an object, or only nulls so far: stored and returned, never filtered on.
+    OPAQUE = "opaque"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One document as its owner gave it."""
+
+    id: DocumentId
+    text: str
+    title: str = ""
+    metadata: Metadata = field(default_factory=dict)
+
+    def content_hash(self) -> str:
+        """Return a digest that differs when any part of the content differs."""
+        parts = json.dumps(
+            [self.title, self.text, self.metadata],
+            ensure_ascii=False,
+            sort_keys=True,
+            separators=(",", ":"),
+        )
+        return blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRow:
+    """The newest state of one document in the log: its content, or its tombstone."""
+
+    lsn: Lsn
+    #: Position at which the log first heard of this document; never later than ``lsn``.
+    first_lsn: Lsn
+    id: DocumentId
+    #: None is a tombstone.
+    document: Document | None
+    written_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A piece of a prepared document: ``prepared[start:end] == text``."""
+
+    text: str
+    #: Offsets in characters into the prepared text of the document.
+    start: int
+    end: int
+    #: Digest of what is embedded (prefix excluded: the release's fingerprint covers it).
+    digest: str
+
+    @staticmethod
+    def of(text: str, *, start: int, end: int) -> Chunk:
+        """Return the chunk with its digest taken from its text."""
+        digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        return Chunk(text=text, start=start, end=end, digest=digest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One document's whole state for a collection, at its position in the log.
+
+    Without chunks it is a removal. ``slots`` is how many chunk places the document must
+    take up: at least ``len(chunks)``, and at least as many as any older version may have
+    written, so that the surplus places are emptied at this LSN and a late writer of an
+    older version cannot fill them again (INV-2, INV-6).
+    """
+
+    document: DocumentId
+    lsn: Lsn
+    chunks: Sequence[Chunk]
+    slots: int
+    metadata: Metadata = field(default_factory=dict)

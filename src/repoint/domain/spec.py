@@ -1,0 +1,197 @@
+"""The release spec: a whole retrieval path, and the fingerprint that identifies it.
+
+Every field here can change an answer, and so is part of the fingerprint, unless its
+comment says otherwise. Reading YAML and filling in defaults is ``wiring.spec_file``'s work.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from repoint.domain.ids import Fingerprint
+
+
+class Distance(StrEnum):
+    """How two vectors are compared."""
+
+    COSINE = "cosine"
+    DOT = "dot"
+    L2 = "l2"
+
+
+class Pooling(StrEnum):
+    """How token vectors become one text vector."""
+
+    MEAN = "mean"
+    CLS = "cls"
+    #: The model's output is already one vector a text.
+    NONE = "none"
+
+
+class ChunkUnit(StrEnum):
+    """What chunk sizes count."""
+
+    CHARACTERS = "characters"
+    TOKENS = "tokens"
+
+
+class AnnKind(StrEnum):
+    """The approximate index."""
+
+    #: The backend's choice once the collection is large enough; exact before.
+    AUTO = "auto"
+    #: Always exact.
+    FLAT = "flat"
+    IVF_FLAT = "ivf_flat"
+    HNSW = "hnsw"
+
+
+class Fusion(StrEnum):
+    """How vector and lexical rankings become one."""
+
+    #: Reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009).
+    RRF = "rrf"
+    #: Weighted sum of min-max normalised scores.
+    WEIGHTED = "weighted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """Which model makes the vectors, and how its texts and vectors are treated."""
+
+    provider: str
+    name: str = ""
+    revision: str = ""
+    #: SHA-256 over the model's own files; empty for remote models.
+    digest: str = ""
+    dimensions: int
+    normalise: bool = True
+    query_prefix: str = ""
+    document_prefix: str = ""
+    pooling: Pooling = Pooling.MEAN
+    max_tokens: int | None = None
+    #: Folder, installed package or URL. Not in the fingerprint: the digest, or for remote
+    #: models the probes, say what the model is, wherever it lies.
+    location: str = ""
+    #: Name of the environment variable with the key. Not in the fingerprint.
+    api_key_env: str = ""
+    #: Money for one million tokens, in ``currency``. Not in the fingerprint.
+    price_per_million_tokens: float | None = None
+    #: Driver options that decide the vectors, for instance a file's name in a package.
+    options: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextSpec:
+    """How a document's title and text become the text that is chunked."""
+
+    #: ``{title}`` and ``{text}`` are replaced; surrounding blank space is stripped.
+    template: str = "{title}\n{text}"
+    #: Names of steps, applied in order: see ``repoint.text``.
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkingSpec:
+    """How a prepared text is cut; size None keeps it whole."""
+
+    size: int | None = None
+    overlap: int = 0
+    unit: ChunkUnit = ChunkUnit.CHARACTERS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnSpec:
+    """The approximate index and its parameters (names are the backend's own)."""
+
+    kind: AnnKind = AnnKind.AUTO
+    build: Mapping[str, int | float] = field(default_factory=dict)
+    search: Mapping[str, int | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HybridSpec:
+    """How lexical search joins in."""
+
+    fusion: Fusion = Fusion.RRF
+    vector_weight: float = 1.0
+    lexical_weight: float = 1.0
+    #: Reciprocal rank fusion's constant.
+    rrf_k: int = 60
+    #: How many hits each side gives to the fusion.
+    candidates: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerankSpec:
+    """Which reranker puts the first candidates in order."""
+
+    provider: str
+    name: str = ""
+    candidates: int = 50
+    options: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptSpec:
+    """The prompt that a RAG application fills with the hits; carried, never rendered, here."""
+
+    template: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseSpec:
+    """An immutable spec of a whole retrieval path."""
+
+    model: ModelSpec
+    text: TextSpec = field(default_factory=TextSpec)
+    chunking: ChunkingSpec = field(default_factory=ChunkingSpec)
+    distance: Distance = Distance.COSINE
+    ann: AnnSpec = field(default_factory=AnnSpec)
+    #: None searches by vectors alone.
+    hybrid: HybridSpec | None = None
+    #: Hits with a lower score are left out; None keeps all.
+    min_score: float | None = None
+    rerank: RerankSpec | None = None
+    prompt: PromptSpec | None = None
+    backend: str = "lancedb"
+    #: Versions of the libraries that decide text: ``{"unicodedata": "14.0.0"}``.
+    libraries: Mapping[str, str] = field(default_factory=dict)
+
+    def fingerprint(self) -> Fingerprint:
+        """Return SHA-256 over everything that can change an answer."""
+        tree = as_tree(self)
+        model = tree["model"]
+        if isinstance(model, dict):
+            for name in NOT_FINGERPRINTED:
+                del model[name]
+        canonical = json.dumps(tree, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return Fingerprint(hashlib.sha256(canonical.encode()).hexdigest())
+
+
+#: Fields of the model that say where it is and what it costs, not what it answers.
+NOT_FINGERPRINTED: Final = ("location", "api_key_env", "price_per_million_tokens")
+
+
+def as_tree(spec: ReleaseSpec) -> dict[str, object]:
+    """Return the spec as plain values for JSON and YAML, every default written out."""
+    return {f.name: _plain(getattr(spec, f.name)) for f in dataclasses.fields(spec)}
+
+
+def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, StrEnum):
+        return value.value
+    return value

@@ -1,0 +1,254 @@
+"""Where vectors live: backends, their collections, and what each promises.
+
+``repoint.testing.CollectionSuite`` and ``repoint.testing.BackendSuite`` check each promise
+by the name in brackets. A backend that cannot keep a promise is not a backend; what may
+differ is declared in ``Capabilities`` and never discovered by catching an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from repoint.domain.document import Entry, Metadata
+from repoint.domain.filters import Filter
+from repoint.domain.ids import CollectionName, DocumentId, Fingerprint, Lsn
+from repoint.domain.spec import AnnSpec, Distance
+
+#: float32, shape (rows, dimensions).
+FloatMatrix: TypeAlias = npt.NDArray[np.float32]
+#: float32, shape (dimensions,).
+FloatVector: TypeAlias = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a backend does beyond the promises that all of them keep."""
+
+    #: The kind's name in configuration, for instance ``lancedb``.
+    name: str
+    #: The database moves a name of its own from one collection to another.
+    aliases: bool
+    #: Full-text search by the database itself, hence hybrid releases.
+    lexical: bool
+    #: Writes compare LSNs inside the database, so even a writer that lost its lease
+    #: cannot put an older version back.
+    conditional_writes: bool
+    #: Collections outlive the process.
+    durable: bool
+    #: Several processes may open the same collections at once.
+    shared: bool
+    #: Approximate search exists; without it every search is exact.
+    approximate: bool
+    distances: frozenset[Distance]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionSpec:
+    """What a backend needs to know to make a release's collection."""
+
+    name: CollectionName
+    fingerprint: Fingerprint
+    dimensions: int
+    distance: Distance
+    ann: AnnSpec
+    #: Whether ``search_text`` will be asked of it.
+    lexical: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceVector:
+    """A query vector that knows its space, so that two spaces cannot meet (INV-1)."""
+
+    space: Fingerprint
+    values: FloatVector
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceMatrix:
+    """Document vectors, one row a chunk, that know their space (INV-1)."""
+
+    space: Fingerprint
+    values: FloatMatrix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One chunk that a search found; a higher score is better.
+
+    Score: ``cosine`` gives the cosine similarity, ``dot`` the inner product, ``l2`` the
+    negated squared Euclidean distance; text search gives the engine's own positive score.
+    """
+
+    document: DocumentId
+    #: The chunk's number within its document, from 0.
+    slot: int
+    lsn: Lsn
+    score: float
+    text: str
+    start: int
+    end: int
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredBatch:
+    """Chunks as they stand in a collection, column by column; emptied slots are left out."""
+
+    documents: Sequence[DocumentId]
+    slots: npt.NDArray[np.int32]
+    lsns: npt.NDArray[np.int64]
+    digests: Sequence[str]
+    #: None where the caller did not ask for vectors; a row of NaN where none is stored.
+    vectors: FloatMatrix | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How much a collection holds; emptied slots are not counted."""
+
+    documents: int
+    chunks: int
+    #: Emptied slots (tombstones) that still stand guard.
+    emptied: int = 0
+    bytes_on_disk: int | None = None
+    #: Chunks that the approximate index does not cover yet; None where there is no index.
+    unindexed: int | None = None
+
+
+class Collection(Protocol):
+    """One release's vectors. Safe to use from many threads [threads]."""
+
+    @property
+    def spec(self) -> CollectionSpec:
+        """What it was made with; read back from the database where that can hold it."""
+        ...
+
+    def put(self, entries: Sequence[Entry], vectors: SpaceMatrix) -> None:
+        """Write whole documents; once this returns, every search sees them [read-your-writes].
+
+        ``vectors`` holds one row per chunk, over all entries in order. For each slot of
+        each entry the stored row is replaced unless it has a higher LSN
+        [newest-lsn-wins]; so writing again changes nothing [idempotent], and replay may
+        overlap and arrive out of order [any-order]. Slots at and above ``len(chunks)``
+        are emptied: nothing finds them, yet their LSN stands guard [emptied-slots-guard].
+        A document never occurs twice in one call.
+
+        Raises:
+            MixedSpacesError: the vectors are of another space; nothing was written [one-space].
+            DimensionsError: a row has another length; nothing was written.
+            UnavailableError: some, all or none were written; write them again.
+        """
+        ...
+
+    def search(
+        self,
+        query: SpaceVector,
+        *,
+        limit: int,
+        where: Filter | None = None,
+        exact: bool = False,
+    ) -> list[Hit]:
+        """Return the nearest chunks, best first, equal scores by document id and slot [ordered].
+
+        The filter is applied before the neighbours are chosen: fewer than ``limit`` hits
+        means that no more match [prefilter]. A field that a document lacks, or that nobody
+        has, matches nothing; see ``domain.filters`` for the logic [filter-logic]. ``exact`` compares with every vector; without
+        it the collection's ANN index may be used.
+
+        Raises:
+            MixedSpacesError: the query is of another space [one-space].
+            UnavailableError: the database did not answer; ask again.
+        """
+        ...
+
+    def search_text(self, text: str, *, limit: int, where: Filter | None = None) -> list[Hit]:
+        """Return the chunks that match the words, best first.
+
+        Raises:
+            UnsupportedError: the spec is not lexical or ``Capabilities.lexical`` is False.
+            UnavailableError: as ``search``.
+        """
+        ...
+
+    def stored(
+        self, documents: Sequence[DocumentId], *, with_vectors: bool = False
+    ) -> StoredBatch:
+        """Return what stands for these documents; unknown ones have no rows."""
+        ...
+
+    def scan(self, *, with_vectors: bool = False) -> Iterator[StoredBatch]:
+        """Yield every stored chunk once, in bounded batches, as of the call [snapshot]."""
+        ...
+
+    def counts(self) -> Counts:
+        """Return how much it holds."""
+        ...
+
+    def purge(
+        self, documents: Sequence[DocumentId] = (), *, emptied_below: Lsn | None = None
+    ) -> None:
+        """Physically delete these documents' rows, and emptied slots below the LSN.
+
+        Unconditional: for repair, erasure and tombstones whose retention is over.
+        """
+        ...
+
+    def optimise(self) -> None:
+        """Bring indexes up to what is stored and compact; may take long, never blocks reads."""
+        ...
+
+
+class Backend(Protocol):
+    """A database that holds collections."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do beyond the common promises."""
+        ...
+
+    def create(self, spec: CollectionSpec) -> Collection:
+        """Make the collection, or open it when it is already there [create-is-idempotent].
+
+        Raises:
+            FingerprintMismatchError: the name is taken by another release's collection.
+            UnsupportedError: the spec asks for what ``capabilities`` does not have.
+        """
+        ...
+
+    def open(self, name: CollectionName, *, fingerprint: Fingerprint) -> Collection:
+        """Open a collection that carries this fingerprint [fingerprint-checked].
+
+        Raises:
+            CollectionMissingError: nothing has that name.
+            FingerprintMismatchError: it carries another one, or none.
+        """
+        ...
+
+    def drop(self, name: CollectionName) -> None:
+        """Delete a collection for good; one that is not there is no error [drop-is-idempotent]."""
+        ...
+
+    def collections(self) -> Sequence[CollectionName]:
+        """Return the names of the collections that repoint made here."""
+        ...
+
+    def set_alias(self, alias: str, name: CollectionName) -> None:
+        """Point the database's own name at the collection.
+
+        Raises:
+            UnsupportedError: ``Capabilities.aliases`` is False.
+        """
+        ...
+
+    def alias_target(self, alias: str) -> CollectionName | None:
+        """Return what the alias points at, None when it does not exist."""
+        ...
+
+    def close(self) -> None:
+        """Release handles; collections stay."""
+        ...
