@@ -39,7 +39,7 @@ types: $(PY) ## mypy, strict
 
 arch: $(PY) ## the import contracts, and no dead code
 	PYTHONPATH=src $(BIN)/lint-imports --no-cache
-	$(BIN)/vulture
+	$(PY) scripts/dead_code.py
 
 test: $(PY) ## every test that needs no server, judged data or long time (at most ten minutes)
 	$(PY) -m pytest -m "not campaign and not data" $(PYTEST)
