@@ -1,0 +1,1 @@
+"""What repoint does: one verb a module, over ports alone."""

@@ -1,0 +1,108 @@
+"""A release made ready for use: its collection, its model and its text preparation.
+
+Everything that reads or writes vectors goes through a ``Space``, so a release's model and
+its collection are never picked apart (INV-1).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from repoint.domain.ids import Fingerprint
+from repoint.domain.release import Release
+from repoint.domain.spec import ReleaseSpec
+from repoint.operations.embedding import Embedding
+from repoint.ports.backend import Backend, Collection, CollectionSpec
+from repoint.ports.drivers import Drivers
+from repoint.ports.reranker import Reranker
+from repoint.ports.text import Preparer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """All that is needed to write into a release and to ask it."""
+
+    release: Release
+    collection: Collection
+    embedding: Embedding
+    preparer: Preparer
+    reranker: Reranker | None = None
+
+
+class Spaces:
+    """Opens spaces, each once a process. Safe to use from many threads."""
+
+    def __init__(self, drivers: Drivers) -> None:
+        self._drivers = drivers
+        self._lock = threading.Lock()
+        self._open: dict[Fingerprint, tuple[Collection, Embedding, Preparer, Reranker | None]] = {}
+
+    def open(self, release: Release) -> Space:
+        """Open a release whose collection exists.
+
+        Raises:
+            CollectionMissingError: the collection is gone.
+            FingerprintMismatchError: something else stands in its place.
+            MissingModelError: its model cannot be opened here.
+        """
+        return self._space(
+            release,
+            lambda backend: backend.open(release.collection, fingerprint=release.fingerprint),
+        )
+
+    def create(self, release: Release) -> Space:
+        """Make a release's collection if it is not there, and open it; raises as ``open``."""
+        return self._space(release, lambda backend: backend.create(collection_spec(release)))
+
+    def embedding(self, spec: ReleaseSpec, space: Fingerprint) -> Embedding:
+        """Open a release's model alone, for probing it without its collection."""
+        return Embedding(spec.model, self._drivers.embedder(spec.model), space)
+
+    def backend(self, release: Release) -> Backend:
+        """Return the backend that holds a release's collection."""
+        return self._drivers.backend(release.spec.backend)
+
+    def forget(self, release: Release) -> None:
+        """Close nothing, but open the release afresh the next time it is asked for."""
+        with self._lock:
+            self._open.pop(_key(release), None)
+
+    def _space(self, release: Release, collection: Callable[[Backend], Collection]) -> Space:
+        with self._lock:
+            parts = self._open.get(_key(release))
+            if parts is None:
+                spec = release.spec
+                # The model first: without it the collection is of no use, and making one
+                # for a model that cannot be opened would leave something half done.
+                embedding = self.embedding(spec, release.fingerprint)
+                preparer = self._drivers.preparer(spec)
+                reranker = self._drivers.reranker(spec.rerank) if spec.rerank else None
+                parts = (collection(self.backend(release)), embedding, preparer, reranker)
+                self._open[_key(release)] = parts
+        return Space(
+            release=release,
+            collection=parts[0],
+            embedding=parts[1],
+            preparer=parts[2],
+            reranker=parts[3],
+        )
+
+
+def collection_spec(release: Release) -> CollectionSpec:
+    """Return what a backend must know to make the release's collection."""
+    spec = release.spec
+    return CollectionSpec(
+        name=release.collection,
+        fingerprint=release.fingerprint,
+        dimensions=spec.model.dimensions,
+        distance=spec.distance,
+        ann=spec.ann,
+        lexical=spec.hybrid is not None,
+    )
+
+
+def _key(release: Release) -> Fingerprint:
+    # Two indexes may hold releases of one fingerprint: their collections differ.
+    return Fingerprint(f"{release.collection}:{release.fingerprint}")
