@@ -1,0 +1,1 @@
+"""Databases that hold collections: one module or package each, none importing another."""
