@@ -1,0 +1,1 @@
+"""Embedding models: one module a driver, loaded when a release first needs it."""

@@ -1,0 +1,1 @@
+"""Rerankers: one module a driver, loaded when a release first needs it."""
