@@ -92,10 +92,10 @@ class Embedding:
 
     def __init__(
         self,
-        *,
         model: ModelSpec,
         embedder: Embedder,
         fingerprint: Fingerprint,
+        *,
         cache: QueryCache | None = None,
     ) -> None:
         """Take the release's model, after checking that it is the one the spec names.
@@ -282,6 +282,6 @@ def _faults(rows: npt.NDArray[np.float32]) -> dict[int, str]:
     """Return the rows that are no vectors, and why."""
     finite = np.isfinite(rows).all(axis=1)
     zero = finite & ~rows.any(axis=1)
-    faults = {int(row): "has a vector that is not finite" for row in np.flatnonzero(~finite)}
-    faults |= {int(row): "has a vector of zeros" for row in np.flatnonzero(zero)}
+    faults = {int(row): "got a vector that is not finite" for row in np.flatnonzero(~finite)}
+    faults |= {int(row): "got a vector of zeros" for row in np.flatnonzero(zero)}
     return dict(sorted(faults.items()))

@@ -34,7 +34,7 @@ DOCUMENT_SENTINELS: Final = (
     "Die Bürgerinnen und Bürger wählen den Bundestag für vier Jahre.",
     "東京は日本の首都であり、世界最大級の都市圏を形成している。",
     "Москва — столица России. القاهرة عاصمة مصر. Η Αθήνα είναι πρωτεύουσα.",  # noqa: RUF001 - Greek
-    "naïve café, re\u0301sume\u0301, \ufb01ne, \U0001d518\U0001d52b\U0001d526, \U0001f469\u200d\U0001f52c",
+    "naïve café, re\u0301sume\u0301, \ufb01ne, \U0001d518\U0001d52b\U0001d526, \U0001f680",
     "ok",
     "|---|---|\n| a | b |\n\n   indented\ttabbed   spaced   ",
     # Longer than the models that cut at 256 tokens, so that where they cut is probed too.
