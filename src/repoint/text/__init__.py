@@ -1,0 +1,1 @@
+"""How documents and questions become the texts that are embedded: steps, template, chunks."""
