@@ -12,9 +12,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Final, TypeVar, get_args, get_origin, get_type_hints
 
+from repoint.domain.errors import BadSpecError
 from repoint.domain.ids import Fingerprint
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 class Distance(StrEnum):
@@ -195,3 +200,77 @@ def _plain(value: object) -> object:
     if isinstance(value, StrEnum):
         return value.value
     return value
+
+
+def from_tree(tree: Mapping[str, object], *, source: str = "spec") -> ReleaseSpec:
+    """Return the spec that ``as_tree`` gave; a field that is not in the tree has its default.
+
+    Values are kept as they stand, so the fingerprint stays the same.
+
+    Raises:
+        BadSpecError: a field is unknown, missing or of another kind; it names ``source``.
+    """
+    return _built(ReleaseSpec, tree, at="", source=source)
+
+
+_T = TypeVar("_T", bound="DataclassInstance")
+
+
+def _built(kind: type[_T], tree: object, *, at: str, source: str) -> _T:
+    if not isinstance(tree, Mapping):
+        raise BadSpecError(source=source, field=at, why="must be a group of fields")
+    prefix = f"{at}." if at else ""
+    known = {f.name: f for f in dataclasses.fields(kind)}
+    for name in tree:
+        if name not in known:
+            raise BadSpecError(
+                source=source, field=f"{prefix}{name}", why="there is no such field",
+                hint=f"known: {', '.join(known)}",
+            )
+    for name, f in known.items():
+        if name not in tree and _is_required(f):
+            raise BadSpecError(source=source, field=f"{prefix}{name}", why="is missing")
+    hints = get_type_hints(kind)
+    return kind(
+        **{
+            name: _value(hints[name], value, at=f"{prefix}{name}", source=source)
+            for name, value in tree.items()
+        }
+    )
+
+
+def _value(hint: object, value: object, *, at: str, source: str) -> object:
+    options = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    if value is None and NoneType in options:
+        return None
+    for option in options:
+        if dataclasses.is_dataclass(option) and isinstance(option, type):
+            return _built(option, value, at=at, source=source)
+        if isinstance(option, type) and issubclass(option, StrEnum):
+            return _member(option, value, at=at, source=source)
+        if get_origin(option) is tuple and isinstance(value, list | tuple):
+            return tuple(value)
+        if get_origin(option) is Mapping and isinstance(value, Mapping):
+            return dict(value)
+        if isinstance(option, type) and _fits(option, value):
+            return value
+    raise BadSpecError(source=source, field=at, why=f"{value!r} is of another kind")
+
+
+def _member(kind: type[StrEnum], value: object, *, at: str, source: str) -> StrEnum:
+    for member in kind:
+        if value == member.value:
+            return member
+    choices = ", ".join(kind)
+    raise BadSpecError(source=source, field=at, why=f"{value!r} is none of: {choices}")
+
+
+def _is_required(field_: dataclasses.Field[object]) -> bool:
+    missing = dataclasses.MISSING
+    return field_.default is missing and field_.default_factory is missing
+
+
+def _fits(kind: type, value: object) -> bool:
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, kind) or (kind is float and isinstance(value, int))
