@@ -14,6 +14,7 @@
             NotReadyError
             FrozenError
             HeldError
+            RetiredError
             NotPermittedError
             UnsupportedError
             MissingModelError
@@ -245,6 +246,19 @@ class HeldError(RefusedError):
         self.index, self.release, self.holders = index, release, list(holders)
         super().__init__(
             f"release {release!r} of index {index!r} is still needed: " + "; ".join(holders)
+        )
+
+
+class RetiredError(RefusedError):
+    """A release was retired or dropped, so nothing more is written into it."""
+
+    code = "retired"
+
+    def __init__(self, *, index: str, release: str, state: str) -> None:
+        self.index, self.release, self.state = index, release, str(state)
+        super().__init__(
+            f"release {release!r} of index {index!r} is {state}",
+            hint=f"create a new one of the same spec: repoint release create {index} NAME",
         )
 
 

@@ -1,0 +1,91 @@
+"""Check: the rollback checklist of an index, each item with its figure."""
+
+from __future__ import annotations
+
+from repoint.domain.access import Action
+from repoint.domain.errors import RepointError
+from repoint.domain.ids import IndexName
+from repoint.domain.readiness import Finding, Status
+from repoint.operations import acknowledge, diff
+from repoint.operations.checks import behaviour, standing
+from repoint.operations.session import Session, authorise
+from repoint.operations.verify import SAMPLE
+
+
+def check(session: Session, index: IndexName) -> list[Finding]:
+    """Return whether a rollback typed now would be right, item by item."""
+    authorise(session, Action.READ, index)
+    with session.store.read() as view:
+        pointer = view.pointers.pointer(index)
+        operation = view.operations.unfinished(index)
+        findings = [standing.frozen(view, index)]
+        releases = {
+            role: view.releases.get(index, name)
+            for role, name in (("active", pointer.active), ("fallback", pointer.fallback))
+            if name is not None
+        }
+        serving = [p for p in view.processes.all() if index in p.serves]
+    live = [p for p in serving if acknowledge.is_alive(p, session)]
+    late = [p for p in live if p.serves[index] < pointer.epoch]
+    findings.append(
+        Finding(
+            check="processes",
+            status=Status.FAILED if late else Status.OK,
+            summary=f"{len(live) - len(late)} of {len(live)} serving processes are on epoch "
+            f"{pointer.epoch}",
+            figures={"processes": len(live), "late": len(late)},
+        )
+    )
+    findings.append(
+        Finding(
+            check="operation",
+            status=Status.WARNING if operation else Status.OK,
+            summary=f"{operation.kind} by {operation.actor} is not finished"
+            if operation
+            else "nothing is half done",
+            remedy="repoint reconcile" if operation else "",
+        )
+    )
+    findings.append(
+        Finding(
+            check="fallback",
+            status=Status.OK if pointer.fallback else Status.WARNING,
+            summary=f"{pointer.fallback} is kept ready behind {pointer.active}"
+            if pointer.fallback
+            else "there is no fallback: a rollback has nowhere to go",
+        )
+    )
+    for role, release in releases.items():
+        with session.store.read() as view:
+            watermark = view.catchup.watermark(index, release.name)
+            of_release = [
+                standing.live(release),
+                standing.lag(view, index, release.name),
+                standing.dead_letters(view, index, release.name),
+            ]
+        try:
+            space = session.spaces.open(release)
+            of_release.append(behaviour.query_model(session, space))
+            of_release.append(
+                diff.sampled(session.store, space, upto=watermark, count=SAMPLE, seed=pointer.epoch)
+            )
+            if role == "active":
+                of_release.append(standing.alias(session, release))
+        except RepointError as error:
+            of_release.append(
+                Finding(
+                    check="open", status=Status.FAILED, summary=error.message, remedy=error.hint
+                )
+            )
+        findings.extend(_of(role, finding) for finding in of_release)
+    return findings
+
+
+def _of(role: str, finding: Finding) -> Finding:
+    return Finding(
+        check=f"{role}:{finding.check}",
+        status=finding.status,
+        summary=finding.summary,
+        figures=finding.figures,
+        remedy=finding.remedy,
+    )

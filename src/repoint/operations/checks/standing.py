@@ -1,0 +1,106 @@
+"""Checks of what the control store knows: lag, dead letters, freeze, alias."""
+
+from __future__ import annotations
+
+from repoint.domain.ids import IndexName, ReleaseName
+from repoint.domain.readiness import Finding, Status
+from repoint.domain.release import Release, ReleaseState
+from repoint.operations.session import Session
+from repoint.ports.store import Transaction
+
+#: More dead letters than this share of a release's documents stand in its way.
+TOLERATED_DEAD_SHARE = 0.001
+
+
+def lag(view: Transaction, index: IndexName, release: ReleaseName, *, allowed: int = 0) -> Finding:
+    """Check that a release is in step with the log, within a stated number of rows."""
+    watermark, head = view.catchup.watermark(index, release), view.log.head(index)
+    backlog = view.log.backlog(index, above=watermark, upto=head)
+    figures = {"watermark": watermark, "head": head, "rows": backlog.rows, "allowed": allowed}
+    if backlog.rows <= allowed:
+        return Finding(
+            check="lag",
+            status=Status.OK,
+            summary=f"{release} is {backlog.rows} rows behind the log (allowed: {allowed})",
+            figures=figures,
+        )
+    return Finding(
+        check="lag",
+        status=Status.FAILED,
+        summary=f"{release} is {backlog.rows} rows behind the log, {backlog.tombstones} of them "
+        f"deletes (allowed: {allowed})",
+        figures=figures,
+        remedy=f"repoint sync {index} {release}",
+    )
+
+
+def dead_letters(view: Transaction, index: IndexName, release: ReleaseName) -> Finding:
+    """Check how many documents a release could not take."""
+    letters = view.dead_letters.all(index, release)
+    watermark = view.catchup.watermark(index, release)
+    share = len(letters) / max(1, watermark)
+    if not letters:
+        status, summary = Status.OK, f"{release} took every document"
+    else:
+        status = Status.WARNING if share <= TOLERATED_DEAD_SHARE else Status.FAILED
+        summary = f"{release} could not take {len(letters)} documents, first {letters[0].document!r}: " + letters[0].reason
+    return Finding(
+        check="dead-letters",
+        status=status,
+        summary=summary,
+        figures={"documents": len(letters)},
+        remedy=f"repoint dead-letters {index} {release}" if letters else "",
+    )
+
+
+def frozen(view: Transaction, index: IndexName) -> Finding:
+    """Tell whether things may move forward."""
+    standing = view.indexes.frozen(index)
+    if standing is None:
+        return Finding(check="freeze", status=Status.OK, summary="the index is not frozen")
+    return Finding(
+        check="freeze",
+        status=Status.WARNING,
+        summary=f"frozen by {standing.actor} at {standing.at:%Y-%m-%d %H:%M:%S} UTC: "
+        f"{standing.reason or 'no reason given'}",
+        remedy=f"when it is safe: repoint unfreeze {index}",
+    )
+
+
+def alias(session: Session, release: Release) -> Finding:
+    """Check that the database's own name points where the pointer does."""
+    backend = session.spaces.backend(release)
+    if not backend.capabilities.aliases:
+        return Finding(
+            check="alias",
+            status=Status.SKIPPED,
+            summary=f"{backend.capabilities.name} has no aliases: direct clients ask for the "
+            "route",
+        )
+    target = backend.alias_target(release.index)
+    agrees = target == release.collection
+    return Finding(
+        check="alias",
+        status=Status.OK if agrees else Status.FAILED,
+        summary=f"the database's alias {release.index!r} points at {target}"
+        + ("" if agrees else f", not at {release.collection}"),
+        figures={"target": target, "expected": release.collection},
+        remedy="" if agrees else "repoint reconcile",
+    )
+
+
+def live(release: Release) -> Finding:
+    """Check that a release is kept in step."""
+    alive = release.state is ReleaseState.LIVE
+    return Finding(
+        check="live",
+        status=Status.OK if alive and not release.paused else Status.FAILED,
+        summary=f"{release.name} is {release.state}" + (", paused" if release.paused else ""),
+        figures={"state": release.state, "paused": release.paused},
+        remedy=""
+        if alive and not release.paused
+        else f"repoint sync {release.index} {release.name}"
+        + (" --resume" if release.paused else ""),
+    )
+
+

@@ -1,0 +1,98 @@
+"""Golden queries: what a release answers while it is known to be good.
+
+They are known-item queries made from the corpus itself: a document's first sentence asks
+for the document. A rollback compares the fallback's answers with its stored baseline.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from repoint.domain.ids import DocumentId, IndexName, Lsn
+from repoint.domain.operation import Baseline
+from repoint.operations.query import ask
+from repoint.operations.spaces import Space
+from repoint.ports.clock import Clock
+from repoint.ports.store import Store
+
+#: Enough to see a broken path, few enough to ask within a rollback.
+QUERIES: Final = 12
+#: Depth at which answers are compared.
+DEPTH: Final = 10
+
+_SENTENCE: Final = re.compile(r"(.{20,200}?)[.!?](?:\s|$)", re.DOTALL)
+
+
+def known_items(
+    store: Store, index: IndexName, *, upto: Lsn, count: int = QUERIES, seed: int = 0
+) -> dict[str, DocumentId]:
+    """Return queries and the documents that they were made from, spread over the log.
+
+    Takes time with their number, not with the size of the corpus.
+    """
+    queries: dict[str, DocumentId] = {}
+    chance = random.Random(seed)  # noqa: S311 - a sample, not a secret
+    with store.read() as view:
+        for _ in range(count * 4):
+            if upto <= 0 or len(queries) == count:
+                break
+            above = Lsn(chance.randrange(upto))
+            for row in view.log.rows(index, above=above, upto=upto, limit=1):
+                if row.document is not None:
+                    queries.setdefault(first_sentence(row.document.text), row.id)
+    queries.pop("", None)
+    return queries
+
+
+def first_sentence(text: str) -> str:
+    """Return the text's first sentence, at most 200 characters."""
+    flat = " ".join(text.split())
+    match = _SENTENCE.match(flat)
+    return match.group(1) if match else flat[:200]
+
+
+def measure(
+    space: Space, queries: Mapping[str, DocumentId], *, clock: Clock, depth: int = DEPTH
+) -> Baseline:
+    """Return what a release answers to the queries now, and how fast."""
+    answers: dict[str, tuple[str, ...]] = {}
+    latencies: list[float] = []
+    for query in queries:
+        began = clock.monotonic()
+        hits, _ = ask(space, query, limit=depth, clock=clock)
+        latencies.append((clock.monotonic() - began) * 1000)
+        answers[query] = tuple(hit.document for hit in hits)
+    return Baseline(
+        index=space.release.index,
+        release=space.release.name,
+        answers=answers,
+        expected=dict(queries),
+        latency_p50_ms=_percentile(latencies, 0.5),
+        latency_p95_ms=_percentile(latencies, 0.95),
+        at=clock.now(),
+    )
+
+
+def overlap(then: Baseline, now: Baseline, *, changed: frozenset[str] = frozenset()) -> float:
+    """Return the mean share of the baseline's documents that are found again, 0 to 1.
+
+    Documents that changed or went since then are not counted against the release.
+    """
+    shares: list[float] = []
+    for query, before in then.answers.items():
+        stable = [document for document in before if document not in changed]
+        if stable and query in now.answers:
+            found = set(now.answers[query])
+            shares.append(sum(document in found for document in stable) / len(stable))
+    return statistics.fmean(shares) if shares else 1.0
+
+
+def _percentile(values: Sequence[float], share: float) -> float:
+    if not values:
+        return 0.0
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

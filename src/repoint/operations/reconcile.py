@@ -1,0 +1,82 @@
+"""Reconcile: finish what a crash left half done, and bring the database into line.
+
+An operation whose process is gone is finished or abandoned by the rule of ``Step``; aliases
+are pointed where the pointer says; processes that are dead leave the registry. What needs
+no help is left alone, so it may run at any time and as often as one likes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from repoint.domain.access import Action
+from repoint.domain.errors import OperationInProgressError, RepointError
+from repoint.domain.ids import IndexName
+from repoint.domain.operation import OperationKind
+from repoint.operations import acknowledge, moving, rollback
+from repoint.operations.session import Session, authorise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mended:
+    """One thing that was brought to its end."""
+
+    index: IndexName | None
+    what: str
+
+
+def clear_the_way(session: Session, index: IndexName) -> Mended | None:
+    """Finish what a dead process left on an index, before something new is begun there.
+
+    Raises:
+        OperationInProgressError: a live process is at it; wait for it.
+    """
+    operation, alive = moving.unfinished(session, index)
+    if operation is None:
+        return None
+    if alive:
+        raise moving.refuse_if_under_way(operation)
+    if operation.kind is OperationKind.ROLLBACK:
+        rollback.resume(session, operation)
+    else:
+        moving.recover(session, operation)
+    return Mended(
+        index=index, what=f"{operation.kind} of {operation.release} by {operation.actor}"
+    )
+
+
+def reconcile(session: Session) -> tuple[list[Mended], list[str]]:
+    """Mend every index; return what was mended and what could not be, in words."""
+    authorise(session, Action.RECONCILE, None)
+    mended: list[Mended] = []
+    left: list[str] = []
+    gone = acknowledge.sweep(session)
+    if gone:
+        mended.append(Mended(index=None, what=f"{gone} dead processes left the registry"))
+    with session.store.read() as view:
+        names = view.indexes.names()
+    for index in names:
+        try:
+            done = clear_the_way(session, index)
+            if done is not None:
+                mended.append(done)
+            if _alias(session, index):
+                mended.append(Mended(index=index, what="the database's alias"))
+        except OperationInProgressError as error:
+            left.append(error.message)
+        except RepointError as error:
+            left.append(f"{index}: {error}")
+    return mended, left
+
+
+def _alias(session: Session, index: IndexName) -> bool:
+    with session.store.read() as view:
+        pointer = view.pointers.pointer(index)
+        if pointer.active is None:
+            return False
+        release = view.releases.get(index, pointer.active)
+    backend = session.spaces.backend(release)
+    if not backend.capabilities.aliases or backend.alias_target(index) == release.collection:
+        return False
+    moving.align_alias(session, pointer)
+    return True

@@ -1,0 +1,232 @@
+"""Routes: the one fenced step of every read (DESIGN section 4).
+
+A query resolves the pointer once into a ``Route`` and uses only that to its end. Routes are
+cached in the process; a watcher thread replaces them when the pointer moves, acknowledges
+the new epoch, and keeps the process's lease. A process that could not confirm its routes
+within its lease answers no more, so nobody serves the old path unknowingly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+from repoint.domain.document import FieldType
+from repoint.domain.errors import (
+    RefusedMoveError,
+    RepointError,
+    UnavailableError,
+    UnconfirmedRouteError,
+)
+from repoint.domain.ids import CollectionName, Epoch, IndexName, ReleaseName
+from repoint.domain.operation import Process
+from repoint.domain.pointer import Pointer
+from repoint.operations.spaces import Space, Spaces
+from repoint.ports.clock import Clock
+from repoint.ports.store import Store
+
+#: How long a process may answer without confirming its routes.
+LEASE: Final = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Who answers, and all that is needed to ask: one release's model *and* collection."""
+
+    index: IndexName
+    release: ReleaseName
+    epoch: Epoch
+    space: Space
+
+    @property
+    def collection(self) -> CollectionName:
+        """Name of the release's collection in its backend."""
+        return self.space.release.collection
+
+    def embed_query(self, text: str) -> list[float]:
+        """Return the question's vector in this route's space, prefix and all."""
+        prepared = self.space.preparer.prepare_query(text)
+        return [float(value) for value in self.space.embedding.query(prepared).values]
+
+
+class Router:
+    """Resolves routes for one process. Safe to use from many threads."""
+
+    def __init__(
+        self,
+        store: Store,
+        spaces: Spaces,
+        *,
+        clock: Clock,
+        process: Process,
+        lease: timedelta = LEASE,
+    ) -> None:
+        self._store, self._spaces, self._clock = store, spaces, clock
+        self._process, self._lease = process, lease
+        self._routes: dict[IndexName, Route] = {}
+        #: What each served index points at; a missing route is opened on the next query.
+        self._pointers: dict[IndexName, Pointer] = {}
+        self._fields: dict[IndexName, dict[str, FieldType]] = {}
+        self._opening = threading.Lock()
+        #: Held while a pointer or a route is replaced, never while one is opened.
+        self._publishing = threading.Lock()
+        self._stop = threading.Event()
+        self._watcher: threading.Thread | None = None
+        self._confirmed_until = 0.0
+
+    def resolve(self, index: IndexName) -> Route:
+        """Return the route of an index, confirmed within the lease.
+
+        Raises:
+            NotFoundError: no such index.
+            RefusedMoveError: nothing was promoted yet.
+            UnconfirmedRouteError: the control store has been out of reach for too long.
+        """
+        route = self._routes.get(index)
+        now = self._clock.monotonic()
+        if route is not None and now < self._confirmed_until:
+            return route
+        if index in self._pointers and now >= self._confirmed_until:
+            seconds = now - self._confirmed_until + self._lease.total_seconds()
+            raise UnconfirmedRouteError(index=index, seconds=seconds)
+        return self._open(index)
+
+    def fields(self, index: IndexName, *, fresh: bool = False) -> dict[str, FieldType]:
+        """Return the metadata fields that filters may name; ``fresh`` asks the store again."""
+        known = self._fields.get(index)
+        if known is None or fresh:
+            with self._store.read() as view:
+                known = self._fields[index] = view.log.fields(index)
+        return known
+
+    def serves(self) -> dict[IndexName, Epoch]:
+        """Return the epochs that this process answers at."""
+        return {index: pointer.epoch for index, pointer in list(self._pointers.items())}
+
+    def announce(self) -> None:
+        """Be in the registry, with a lease that is kept, even while nothing is served."""
+        with self._opening:
+            if self._watcher is None:
+                self._register({})
+
+    def close(self) -> None:
+        """Stop answering, end the watcher and leave the registry."""
+        self._stop.set()
+        if self._watcher is not None:
+            self._watcher.join()
+            # A store that is out of reach forgets this process when its lease runs out.
+            with contextlib.suppress(UnavailableError), self._store.begin() as tx:
+                tx.processes.remove(self._process.id)
+        self._routes.clear()
+        self._confirmed_until = 0.0
+
+    def _open(self, index: IndexName) -> Route:
+        with self._opening:
+            if index not in self._pointers:
+                self._join(index)
+            while True:
+                pointer = self._pointers[index]
+                route = self._routes.get(index)
+                if route is not None:
+                    return route
+                route = self._route(pointer)
+                with self._publishing:
+                    if self._pointers[index].epoch == pointer.epoch:
+                        self._routes[index] = route
+                        return route
+
+    def _route(self, pointer: Pointer) -> Route:
+        if pointer.active is None:
+            raise RefusedMoveError(
+                index=pointer.index,
+                why="nothing was promoted, so nobody answers",
+                hint=f"bring a release into step and: repoint promote {pointer.index} RELEASE",
+            )
+        with self._store.read() as view:
+            release = view.releases.get(pointer.index, pointer.active)
+        return Route(
+            index=pointer.index,
+            release=pointer.active,
+            epoch=pointer.epoch,
+            space=self._spaces.open(release),
+        )
+
+    def _join(self, index: IndexName) -> None:
+        """Start serving an index: registered and leased before the first answer."""
+        with self._store.read() as view:
+            pointer = view.pointers.pointer(index)
+        # Registered at the epoch just read: if a move comes between, this process counts as
+        # late for it, and the watcher takes note of the move before it acknowledges.
+        self._register({**self.serves(), index: pointer.epoch})
+        self._pointers[index] = pointer
+
+    def _register(self, serves: Mapping[IndexName, Epoch]) -> None:
+        started = self._clock.monotonic()
+        until = self._clock.now() + self._lease
+        with self._store.begin() as tx:
+            tx.processes.register(replace(self._process, lease_until=until, serves=serves))
+        self._confirmed_until = started + self._lease.total_seconds()
+        if self._watcher is None:
+            self._watcher = threading.Thread(
+                target=self._watch, name="repoint-routes", daemon=True
+            )
+            self._watcher.start()
+
+    def _watch(self) -> None:
+        beat = self._lease.total_seconds() / 4
+        feed = self._store.watch()
+        try:
+            next_beat = self._clock.monotonic() + beat
+            while not self._stop.is_set():
+                try:
+                    wait = min(0.2, max(0.0, next_beat - self._clock.monotonic()))
+                    moved = feed.changed(timeout=wait) and self._follow()
+                    if moved or self._clock.monotonic() >= next_beat:
+                        self._confirm()
+                        next_beat = self._clock.monotonic() + beat
+                except UnavailableError:
+                    # Nothing to tell anyone yet: once the lease runs out, ``resolve`` says it.
+                    self._stop.wait(min(0.2, beat))
+        finally:
+            feed.close()
+
+    def _follow(self) -> bool:
+        """Take note of moves; return whether any served index moved."""
+        moved = False
+        with self._store.read() as view:
+            for index, known in list(self._pointers.items()):
+                pointer = view.pointers.pointer(index)
+                if pointer.epoch == known.epoch:
+                    continue
+                with self._publishing:  # before the acknowledgement, never after
+                    self._pointers[index] = pointer
+                    self._routes.pop(index, None)
+                moved = True
+        if moved:
+            threading.Thread(target=self._warm, name="repoint-warm", daemon=True).start()
+        return moved
+
+    def _warm(self) -> None:
+        """Open the new routes now rather than at the next query, which reports any error."""
+        for index in list(self._pointers):
+            if not self._stop.is_set():
+                with contextlib.suppress(RepointError):
+                    self._open(index)
+
+    def _confirm(self) -> None:
+        started = self._clock.monotonic()
+        serves = self.serves()
+        until = self._clock.now() + self._lease
+        with self._store.begin() as tx:
+            known = tx.processes.confirm(self._process.id, until=until, serves=serves)
+            if not known:  # swept as dead, for instance after the machine slept
+                tx.processes.register(
+                    replace(self._process, lease_until=until, serves=serves)
+                )
+            pointers = {index: tx.pointers.pointer(index) for index in serves}
+        if all(pointers[index].epoch == epoch for index, epoch in serves.items()):
+            self._confirmed_until = started + self._lease.total_seconds()

@@ -1,0 +1,81 @@
+"""Who acts, on which store, with which drivers and clock; and whether they may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from repoint.domain.access import NEEDS, Action, permits
+from repoint.domain.audit import Outcome
+from repoint.domain.document import Json
+from repoint.domain.errors import NotPermittedError
+from repoint.domain.ids import Actor, IndexName
+from repoint.domain.operation import Process
+from repoint.operations.spaces import Spaces
+from repoint.ports.archive import Archive
+from repoint.ports.clock import Clock, Ids
+from repoint.ports.host import Host
+from repoint.ports.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Everything an operation needs that is not its own argument."""
+
+    store: Store
+    spaces: Spaces
+    clock: Clock
+    ids: Ids
+    host: Host
+    archive: Archive
+    #: This process as the registry knows it.
+    process: Process
+    actor: Actor
+    #: Puts this process into the registry and keeps its lease, once.
+    announce: Callable[[], None]
+    #: Whether the actor owns the control store: it decides until a first role is granted.
+    is_owner: bool
+
+
+def authorise(
+    session: Session, action: Action, index: IndexName | None, *, reason: str = ""
+) -> None:
+    """Return if the actor may do this; otherwise record the attempt and refuse (INV-10).
+
+    Raises:
+        NotPermittedError: the actor lacks the role; nothing but the record was written.
+    """
+    with session.store.read() as view:
+        held = view.access.roles(session.actor, index)
+        anyone_granted = bool(view.access.grants())
+    if permits(held, action, anyone_granted=anyone_granted, is_owner=session.is_owner):
+        return
+    needs = NEEDS[action]
+    record(
+        session, action, index, reason=reason, outcome=Outcome.DENIED, details={"needs": needs}
+    )
+    raise NotPermittedError(
+        actor=session.actor, action=action, index=index or "the workspace", needs=needs
+    )
+
+
+def record(
+    session: Session,
+    action: str,
+    index: IndexName | None,
+    *,
+    reason: str = "",
+    outcome: Outcome = Outcome.DONE,
+    details: Mapping[str, Json] | None = None,
+) -> None:
+    """Append one audit record in a transaction of its own."""
+    with session.store.begin() as tx:
+        tx.audit.append(
+            at=session.clock.now(),
+            actor=session.actor,
+            action=action,
+            index=index or "",
+            outcome=outcome,
+            reason=reason,
+            details=details,
+        )
