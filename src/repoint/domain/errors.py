@@ -182,11 +182,12 @@ class NotFoundError(RefusedError):
 
     code = "not-found"
 
-    def __init__(self, *, what: str, name: str, known: Sequence[str] = ()) -> None:
+    def __init__(
+        self, *, what: str, name: str, known: Sequence[str] = (), hint: str = ""
+    ) -> None:
         self.what, self.name, self.known = what, name, list(known)
-        super().__init__(
-            f"there is no {what} {name!r}", hint=f"known: {', '.join(known)}" if known else ""
-        )
+        listed = f"known: {', '.join(known)}" if known else ""
+        super().__init__(f"there is no {what} {name!r}", hint=hint or listed)
 
 
 class RefusedMoveError(RefusedError):

@@ -21,7 +21,10 @@ from repoint.ports.drivers import Drivers
 def complete(spec: ReleaseSpec, drivers: Drivers) -> ReleaseSpec:
     """Return the spec with what only the drivers know: dimensions, digest, libraries."""
     embedder = drivers.embedder(spec.model)
-    filled = replace(spec, model=pinned(spec.model, embedder))
+    model = spec.model
+    if model.dimensions == 0:  # left out of the file: the model's own
+        model = replace(model, dimensions=embedder.dimensions)
+    filled = replace(spec, model=pinned(model, embedder))
     return replace(filled, libraries=dict(drivers.preparer(filled).libraries))
 
 

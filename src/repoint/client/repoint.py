@@ -1,0 +1,150 @@
+"""An open workspace."""
+
+from __future__ import annotations
+
+import os
+import threading
+from types import TracebackType
+
+from repoint.client.index import Index
+from repoint.client.keeping import Keeper
+from repoint.domain.access import Role
+from repoint.domain.ids import Actor, IndexName, index_name
+from repoint.operations import documents, grants, reconcile
+from repoint.operations.reconcile import Mended
+from repoint.operations.session import Session
+from repoint.wiring.workspace import Workspace, find_home, make_workspace, open_workspace
+
+
+class Repoint:
+    """A workspace: one folder with the control store, the collections and the evidence.
+
+    Safe to use from many threads; many processes may open one folder. Close it, or use it
+    as a context manager: an open one is registered as a process that serves.
+    """
+
+    def __init__(self, workspace: Workspace, *, keep_in_step: bool = True) -> None:
+        self._workspace = workspace
+        self._keep_in_step = keep_in_step
+        self._lock = threading.Lock()
+        self._keepers: dict[IndexName, Keeper] = {}
+
+    @classmethod
+    def init(cls, folder: str | os.PathLike[str] | None = None) -> Repoint:
+        """Make a workspace and open it.
+
+        Raises:
+            AlreadyExistsError: the folder is one already.
+        """
+        home = find_home(folder)
+        make_workspace(home)
+        return cls.open(home)
+
+    @classmethod
+    def open(
+        cls,
+        folder: str | os.PathLike[str] | None = None,
+        *,
+        actor: str | None = None,
+        keep_in_step: bool = True,
+        program: str = "",
+    ) -> Repoint:
+        """Open a workspace: the folder given, else ``REPOINT_HOME``, else ``.repoint``.
+
+        ``keep_in_step`` lets a thread of this process bring its own writes into every live
+        release; without it, ``repoint worker`` or ``sync`` does.
+
+        Raises:
+            NotFoundError: there is no workspace.
+        """
+        workspace = open_workspace(find_home(folder), actor=actor, program=program)
+        return cls(workspace, keep_in_step=keep_in_step)
+
+    @property
+    def workspace(self) -> Workspace:
+        """What the composition root put together, for doors and drivers."""
+        return self._workspace
+
+    @property
+    def session(self) -> Session:
+        """Who acts here, on what; the first argument of every operation."""
+        return self._workspace.session
+
+    def index(self, name: str) -> Index:
+        """Return an index by name.
+
+        Raises:
+            NotFoundError: there is no such index.
+        """
+        checked = index_name(name)
+        with self.session.store.read() as view:
+            view.indexes.require(checked)
+        return Index(self._workspace, checked, keeper=self._keeper(checked))
+
+    def create_index(self, name: str) -> Index:
+        """Make an empty index and return it.
+
+        Raises:
+            AlreadyExistsError: the name is taken.
+        """
+        documents.create_index(self.session, index_name(name))
+        return self.index(name)
+
+    def indexes(self) -> list[str]:
+        """Return the names of all indexes."""
+        with self.session.store.read() as view:
+            return list(view.indexes.names())
+
+    def reconcile(self) -> tuple[list[Mended], list[str]]:
+        """Finish what a crash left half done; return what was mended and what could not be."""
+        return reconcile.reconcile(self.session)
+
+    def grant(self, actor: str, role: str, index: str | None = None) -> None:
+        """Give someone a role on an index, or on all of them."""
+        where = index_name(index) if index else None
+        grants.grant(self.session, Actor(actor), Role(role), where)
+
+    def revoke(self, actor: str, role: str, index: str | None = None) -> bool:
+        """Take a role back; False when it was not held."""
+        where = index_name(index) if index else None
+        return grants.revoke(self.session, Actor(actor), Role(role), where)
+
+    def verify_audit(self) -> int:
+        """Return the number of audit records, all verified.
+
+        Raises:
+            BrokenAuditError: the chain does not verify.
+        """
+        return grants.verify_audit(self.session)
+
+    def close(self, *, settle_seconds: float = 0.0) -> None:
+        """Leave the registry and close everything; twice is no error.
+
+        Writes of this process that no live release has yet are brought into step for at
+        most ``settle_seconds``; the log has them in any case.
+        """
+        with self._lock:
+            keepers = list(self._keepers.values())
+            self._keepers.clear()
+        for keeper in keepers:
+            keeper.close(settle_seconds=settle_seconds)
+        self._workspace.close()
+
+    def __enter__(self) -> Repoint:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _keeper(self, index: IndexName) -> Keeper:
+        with self._lock:
+            if index not in self._keepers:
+                self._keepers[index] = Keeper(
+                    self.session, index, enabled=self._keep_in_step
+                )
+            return self._keepers[index]

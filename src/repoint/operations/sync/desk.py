@@ -1,0 +1,161 @@
+"""Windows and leases: which part of the log a worker takes next, and for how long.
+
+A window has a fixed upper LSN; its ranges are worked in any order by anybody; the next one
+opens when all are done. What a lease protects, and what it does not, is in ``fence``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from repoint.domain.catchup import Lease
+from repoint.domain.errors import LostLeaseError, RepointError, UnavailableError
+from repoint.domain.ids import Lsn, ProcessId
+from repoint.domain.release import Release
+from repoint.operations.sync.values import Limits
+from repoint.ports.clock import Clock
+from repoint.ports.store import Store, Transaction
+
+#: Seconds to wait for a range that another process holds.
+_POLL: Final = 0.2
+#: A stretch of the log with few rows left in it is taken this much longer.
+_STRETCH: Final = 4
+
+
+class Desk:
+    """Hands out leases of one release up to a target. Safe to use from many threads."""
+
+    def __init__(
+        self,
+        store: Store,
+        release: Release,
+        *,
+        owner: ProcessId,
+        clock: Clock,
+        limits: Limits,
+        target: Lsn,
+        range_rows: int,
+    ) -> None:
+        self._store = store
+        self._release = release
+        self._owner = owner
+        self._clock = clock
+        self._limits = limits
+        self._target = target
+        self._range_rows = range_rows
+        self._opening = threading.Lock()
+        self._changed = threading.Condition()
+        self._held: dict[tuple[int, int], Lease] = {}
+        self._span = range_rows * limits.ranges
+        #: How far the release is, as last seen.
+        self.watermark = Lsn(0)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the target was reached."""
+        return self.watermark >= self._target
+
+    def take(self) -> Lease | None:
+        """Return a range to work on; None when all are held by others, or it is finished."""
+        index, name = self._release.index, self._release.name
+        with self._opening:
+            now = self._clock.now()
+            with self._store.begin() as tx:
+                watermark = tx.catchup.watermark(index, name)
+                while watermark < self._target and tx.catchup.window(index, name) is None:
+                    self._open(tx, watermark)
+                    watermark = tx.catchup.watermark(index, name)
+                lease = None
+                if watermark < self._target:
+                    until = now + self._limits.lease
+                    lease = tx.catchup.lease(
+                        index, name, owner=self._owner, now=now, until=until
+                    )
+            self.watermark = watermark
+        if lease is not None:
+            with self._changed:
+                self._held[lease.window, lease.number] = lease
+        return lease
+
+    def complete(self, lease: Lease) -> bool:
+        """Mark a range as done; True when that closed its window.
+
+        Raises:
+            LostLeaseError: someone else has it; nothing was marked.
+        """
+        with self._store.begin() as tx:
+            reached = tx.catchup.complete(lease)
+        if reached is not None:
+            self.watermark = max(self.watermark, reached)
+        self.drop(lease)
+        return reached is not None
+
+    def give_back(self, lease: Lease) -> None:
+        """Let somebody else have the range at once."""
+        self.drop(lease)
+        with self._store.begin() as tx:
+            tx.catchup.give_back(lease)
+
+    def abandon(self, lease: Lease) -> None:
+        """Give back after an error, which stays the one that is told."""
+        try:
+            self.give_back(lease)
+        except RepointError:
+            # The store may be what failed; the lease runs out by itself.
+            return
+
+    def drop(self, lease: Lease) -> None:
+        """Hold a range no longer, without telling anyone."""
+        with self._changed:
+            held = self._held.get((lease.window, lease.number))
+            if held is not None and held.attempt == lease.attempt:
+                del self._held[lease.window, lease.number]
+            self._changed.notify_all()
+
+    def holds(self, lease: Lease) -> bool:
+        """Whether nobody was seen to have taken the range away."""
+        with self._changed:
+            held = self._held.get((lease.window, lease.number))
+            return held is not None and held.attempt == lease.attempt
+
+    def keep(self) -> None:
+        """Renew every lease held, and drop those that were lost."""
+        with self._changed:
+            held = list(self._held.values())
+        for lease in held:
+            try:
+                with self._store.begin() as tx:
+                    tx.catchup.renew(lease, until=self._clock.now() + self._limits.lease)
+            except LostLeaseError:
+                self.drop(lease)
+            except UnavailableError:
+                # Not fatal by itself: the next round tries again, and whoever writes
+                # without a valid lease is refused at the fence.
+                return
+
+    def wait(self) -> None:
+        """Return when a range may have become free."""
+        with self._changed:
+            if self._held:
+                self._changed.wait(_POLL)
+                return
+        self._clock.sleep(_POLL)
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Let no thread of this process take a range within the block."""
+        with self._opening:
+            yield
+
+    def _open(self, tx: Transaction, watermark: Lsn) -> None:
+        index, name = self._release.index, self._release.name
+        while True:
+            high = Lsn(min(self._target, watermark + self._span))
+            bounds = tx.log.bounds(index, above=watermark, upto=high, every=self._range_rows)
+            if high == self._target or 2 * len(bounds) >= self._limits.ranges:
+                break
+            self._span *= _STRETCH  # most rows here were superseded: look further
+        tx.catchup.open_window(index, name, bounds=bounds, high=high)

@@ -1,0 +1,112 @@
+"""Read a range and prepare it, in slabs bounded by texts and by characters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from repoint.domain.catchup import DeadLetter, Lease
+from repoint.domain.document import Chunk, LogRow
+from repoint.domain.errors import InputRejectedError
+from repoint.domain.ids import DocumentId
+from repoint.operations.sync.values import Limits
+from repoint.ports.store import Store
+from repoint.ports.text import Preparer
+
+#: Rows of the first page, while nobody knows how long they are, and the least of any.
+_FIRST: Final = 128
+_LEAST: Final = 8
+
+
+@dataclass(slots=True, kw_only=True)
+class Slab:
+    """Consecutive rows, prepared; they are embedded, fenced and written together."""
+
+    #: How many slots earlier versions took, read after the lease was taken.
+    recorded: Mapping[DocumentId, int]
+    rows: list[LogRow] = field(default_factory=list)
+    #: What is to be embedded of each row: nothing of a tombstone, of an empty text, of a
+    #: version that is refused.
+    chunks: list[Sequence[Chunk]] = field(default_factory=list)
+    #: How many chunks each row has, embedded or not.
+    sizes: list[int] = field(default_factory=list)
+    #: Places of rows that preparation refuses, and why.
+    refused: dict[int, InputRejectedError] = field(default_factory=dict)
+    #: Places of rows that an earlier attempt found refused.
+    settled: set[int] = field(default_factory=set)
+    texts: int = 0
+    characters: int = 0
+
+    def add(self, row: LogRow, preparer: Preparer, *, settled: bool = False) -> None:
+        """Prepare one row and take it in."""
+        chunks: Sequence[Chunk] = ()
+        if row.document is not None:
+            try:
+                chunks = preparer.prepare(row.document)
+            except InputRejectedError as error:
+                self.refused[len(self.rows)] = error
+        self.sizes.append(len(chunks))
+        if settled:
+            self.settled.add(len(self.rows))
+            chunks = ()
+        self.rows.append(row)
+        self.chunks.append(chunks)
+        self.texts += len(chunks)
+        for chunk in chunks:
+            self.characters += len(chunk.text)
+
+
+class Slabs:
+    """Reads ranges for one sync; learns how long rows are, so that a page stays bounded."""
+
+    def __init__(self, store: Store, preparer: Preparer, limits: Limits) -> None:
+        self._store = store
+        self._preparer = preparer
+        self._limits = limits
+        self._page = min(_FIRST, limits.range_rows)
+
+    def of(
+        self,
+        lease: Lease,
+        *,
+        letters: Mapping[DocumentId, DeadLetter],
+        at_most: Callable[[], int | None],
+    ) -> Iterator[Slab]:
+        """Yield the range's rows in LSN order, slab by slab.
+
+        Reading comes after leasing, so what is recorded of slots is all that any earlier
+        window can have declared.
+        """
+        retry = lease.attempt > 1
+        above, limits = lease.low, self._limits
+        while above < lease.high:
+            limit = min(self._page, at_most() or self._page)
+            with self._store.read() as view:
+                rows = view.log.rows(lease.index, above=above, upto=lease.high, limit=limit)
+                ids = [row.id for row in rows]
+                recorded = view.catchup.slots(lease.index, lease.release, ids)
+            if not rows:
+                return
+            self._learn(rows)
+            slab = Slab(recorded=recorded)
+            for row in rows:
+                known = letters.get(row.id) if retry else None
+                settled = known is not None and known.lsn == row.lsn
+                slab.add(row, self._preparer, settled=settled)
+                if slab.texts >= limits.slab_texts or slab.characters >= limits.slab_characters:
+                    yield slab
+                    slab = Slab(recorded=recorded)
+            if slab.rows:
+                yield slab
+            if len(rows) < limit:
+                return
+            above = rows[-1].lsn
+
+    def _learn(self, rows: Sequence[LogRow]) -> None:
+        characters = sum(len(row.document.text) for row in rows if row.document is not None)
+        mean = characters / len(rows) + 1
+        fitting = int(self._limits.slab_characters / mean)
+        # At most eight times more at once: one page of short rows promises little.
+        grown = min(fitting, max(self._page, 8 * len(rows)), self._limits.range_rows)
+        self._page = max(grown, min(_LEAST, self._limits.range_rows))

@@ -1,0 +1,160 @@
+"""Which drivers there are, and opening them by what a spec says.
+
+Built-in drivers are named here; others announce themselves as entry points in the groups
+``repoint.backends``, ``repoint.embedders`` and ``repoint.rerankers``. Nothing is imported
+before it is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Protocol, cast
+
+from repoint.domain.errors import NotFoundError
+from repoint.domain.spec import ChunkUnit, ModelSpec, ReleaseSpec, RerankSpec
+from repoint.ports.backend import Backend
+from repoint.ports.clock import Clock
+from repoint.ports.embedder import Embedder
+from repoint.ports.reranker import Reranker
+from repoint.ports.text import Preparer
+
+BACKENDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "memory": "repoint.backends.memory:MemoryBackend",
+        "lancedb": "repoint.backends.lancedb:LanceBackend",
+    }
+)
+EMBEDDERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "hashing": "repoint.embedders.hashing:HashingEmbedder",
+        "onnx": "repoint.embedders.onnx:OnnxEmbedder",
+        "static": "repoint.embedders.static:StaticEmbedder",
+        "openai": "repoint.embedders.openai:OpenAIEmbedder",
+    }
+)
+RERANKERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "lexical": "repoint.rerankers.lexical:LexicalReranker",
+        "http": "repoint.rerankers.http:HttpReranker",
+    }
+)
+
+
+class BackendDriver(Protocol):
+    """A class that opens a backend in a folder of the workspace."""
+
+    def open(self, folder: Path) -> Backend: ...
+
+
+class EmbedderDriver(Protocol):
+    """A class that opens an embedding model."""
+
+    def open(self, model: ModelSpec, *, clock: Clock) -> Embedder: ...
+
+
+class RerankerDriver(Protocol):
+    """A class that opens a reranker."""
+
+    def open(self, spec: RerankSpec, *, clock: Clock) -> Reranker: ...
+
+
+class InstalledDrivers:
+    """Opens each driver once. Safe to use from many threads."""
+
+    def __init__(
+        self, folder: Path, *, clock: Clock, given: Mapping[str, Backend] | None = None
+    ) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._backends: dict[str, Backend] = dict(given or {})
+        self._embedders: dict[str, Embedder] = {}
+        self._rerankers: dict[str, Reranker] = {}
+
+    def backend(self, name: str) -> Backend:
+        """Return the backend of that name."""
+        with self._lock:
+            if name not in self._backends:
+                driver = cast("BackendDriver", _load("backend", name, BACKENDS))
+                self._backends[name] = driver.open(self._folder / name)
+            return self._backends[name]
+
+    def embedder(self, model: ModelSpec) -> Embedder:
+        """Return the model, opened."""
+        key = _key(asdict(model))
+        with self._lock:
+            if key not in self._embedders:
+                driver = cast("EmbedderDriver", _load("provider", model.provider, EMBEDDERS))
+                self._embedders[key] = driver.open(model, clock=self._clock)
+            return self._embedders[key]
+
+    def reranker(self, spec: RerankSpec) -> Reranker:
+        """Return the reranker, opened."""
+        key = _key(asdict(spec))
+        with self._lock:
+            if key not in self._rerankers:
+                driver = cast("RerankerDriver", _load("reranker", spec.provider, RERANKERS))
+                self._rerankers[key] = driver.open(spec, clock=self._clock)
+            return self._rerankers[key]
+
+    def preparer(self, spec: ReleaseSpec) -> Preparer:
+        """Return the release's preprocessing and chunking."""
+        from repoint.text.preparation import Preparation  # noqa: PLC0415 - loads the splitter
+
+        tokenizer = None
+        if spec.chunking.unit is ChunkUnit.TOKENS and spec.chunking.size is not None:
+            tokenizer = getattr(self.embedder(spec.model), "tokenizer", None)
+        return Preparation.of(spec, tokenizer=tokenizer)
+
+    def close(self) -> None:
+        """Close every driver that was opened."""
+        with self._lock:
+            for opened in (*self._backends.values(), *self._embedders.values()):
+                opened.close()
+            self._backends.clear()
+            self._embedders.clear()
+            self._rerankers.clear()
+
+
+def names(what: str) -> list[str]:
+    """Return the names of all drivers of a kind: ``backend``, ``provider``, ``reranker``."""
+    return sorted({*_KINDS[what][1], *(point.name for point in _announced(what))})
+
+
+_KINDS: Final = MappingProxyType(
+    {
+        "backend": ("repoint.backends", BACKENDS),
+        "provider": ("repoint.embedders", EMBEDDERS),
+        "reranker": ("repoint.rerankers", RERANKERS),
+    }
+)
+
+
+def _announced(what: str) -> list[_EntryPoint]:
+    return [cast("_EntryPoint", point) for point in entry_points(group=_KINDS[what][0])]
+
+
+class _EntryPoint(Protocol):
+    name: str
+    load: Callable[[], object]
+
+
+def _load(what: str, name: str, built_in: Mapping[str, str]) -> object:
+    if name in built_in:
+        module, _, attribute = built_in[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)
+    for point in _announced(what):
+        if point.name == name:
+            return point.load()
+    raise NotFoundError(what=what, name=name, known=names(what))
+
+
+def _key(tree: Mapping[str, object]) -> str:
+    return json.dumps(tree, sort_keys=True, default=str)

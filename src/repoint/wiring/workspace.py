@@ -1,0 +1,122 @@
+"""The composition root: one folder with everything, opened or made."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from repoint.domain.errors import AlreadyExistsError, NotFoundError, StoreUnavailableError
+from repoint.domain.ids import Actor, ProcessId
+from repoint.domain.operation import Process
+from repoint.operations.routing import Router
+from repoint.operations.session import Session
+from repoint.operations.spaces import Spaces
+from repoint.ports.clock import Clock, Ids
+from repoint.wiring.archive import FolderArchive
+from repoint.wiring.clock import RandomIds, SystemClock
+from repoint.wiring.config import CONFIG_FILE, Config, read_config, write_config
+from repoint.wiring.drivers import InstalledDrivers
+from repoint.wiring.host import LocalHost, user_name
+
+#: Used where neither a folder nor ``REPOINT_HOME`` is given.
+DEFAULT_HOME: Final = Path(".repoint")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """An open folder: the session of whoever opened it, its routes and drivers."""
+
+    home: Path
+    config: Config
+    session: Session
+    router: Router
+    drivers: InstalledDrivers
+
+    def close(self) -> None:
+        """Stop answering, leave the registry, close everything."""
+        self.router.close()
+        self.drivers.close()
+        self.session.store.close()
+
+
+def find_home(folder: str | os.PathLike[str] | None = None) -> Path:
+    """Return the folder given, else ``REPOINT_HOME``, else ``.repoint`` here."""
+    given = folder or os.environ.get("REPOINT_HOME") or DEFAULT_HOME
+    return Path(given).expanduser()
+
+
+def make_workspace(home: Path) -> None:
+    """Make a folder with a config and an empty control store.
+
+    Raises:
+        AlreadyExistsError: there is one; it is left as it is.
+        StoreUnavailableError: the folder cannot be written to.
+    """
+    if (home / CONFIG_FILE).exists():
+        raise AlreadyExistsError(what="workspace", name=str(home))
+    from repoint.stores.sql import SqliteStore  # noqa: PLC0415 - loads SQLAlchemy
+
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        config = Config()
+        SqliteStore.open(home / config.store.file, clock=SystemClock()).close()
+        write_config(home / CONFIG_FILE, config)  # last: a folder with it is complete
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"the folder {home} cannot be made: {error.strerror}",
+            hint="choose another one: repoint init FOLDER",
+        ) from error
+
+
+def open_workspace(
+    home: Path, *, actor: str | None = None, program: str = "", clock: Clock | None = None
+) -> Workspace:
+    """Open a folder that ``make_workspace`` made.
+
+    Raises:
+        NotFoundError: there is none at that place.
+        BadSpecError: its config cannot be read.
+    """
+    if not (home / CONFIG_FILE).is_file():
+        raise NotFoundError(
+            what="workspace at", name=str(home), hint=f"make one: repoint init {home}"
+        )
+    from repoint.stores.sql import SqliteStore  # noqa: PLC0415 - loads SQLAlchemy
+
+    config = read_config(home / CONFIG_FILE)
+    time, ids, host = clock or SystemClock(), RandomIds(), LocalHost()
+    database = home / config.store.file
+    store = SqliteStore.open(database, clock=time)
+    drivers = InstalledDrivers(home / config.collections, clock=time)
+    spaces = Spaces(drivers)
+    process = _this_process(time, ids, host, program)
+    router = Router(store, spaces, clock=time, process=process, lease=config.lease)
+    session = Session(
+        store=store,
+        spaces=spaces,
+        clock=time,
+        ids=ids,
+        host=host,
+        archive=FolderArchive(home / config.evidence),
+        process=process,
+        announce=router.announce,
+        actor=Actor(actor or os.environ.get("REPOINT_ACTOR") or user_name()),
+        is_owner=database.stat().st_uid == os.geteuid(),
+    )
+    return Workspace(home=home, config=config, session=session, router=router, drivers=drivers)
+
+
+def _this_process(clock: Clock, ids: Ids, host: LocalHost, program: str) -> Process:
+    now = clock.now()
+    return Process(
+        id=ProcessId(ids.new()),
+        host=host.name,
+        pid=os.getpid(),
+        started_at=now,
+        program=program or Path(sys.argv[0]).name or "python",
+        lease_until=now,
+        serves={},
+    )
