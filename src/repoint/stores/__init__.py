@@ -1,0 +1,1 @@
+"""Control stores: one package a driver."""

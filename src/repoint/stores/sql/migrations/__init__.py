@@ -1,0 +1,1 @@
+"""Revisions of the control store's schema, applied by ``stores.sql.schema``."""

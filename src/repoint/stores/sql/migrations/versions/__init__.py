@@ -1,0 +1,1 @@
+"""One module a revision; a revision never changes after it was published."""

@@ -1,0 +1,243 @@
+"""SQLite as the control store: one file in WAL mode, shared by threads and processes.
+
+A transaction that may write takes the write lock at its start, so whoever has it sees the
+newest state and nobody else commits before it; readers keep their snapshot and wait for
+nobody. ``synchronous=FULL`` makes the commit durable before it is acknowledged.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.pool import QueuePool
+
+from repoint.domain.errors import BadInputError, StoreUnavailableError, UnsupportedError
+from repoint.ports.clock import Clock
+from repoint.stores.sql import schema
+from repoint.stores.sql.sqlite_errors import in_our_words
+from repoint.stores.sql.sqlite_feed import SqliteFeed
+from repoint.stores.sql.store import SqlStore
+
+#: Marks the file as repoint's ("rpnt"), so that another program's database is refused.
+APPLICATION_ID: Final = 0x72706E74
+
+#: What every connection is set to. Deleted content is overwritten, as erasure promises.
+PRAGMAS: Final = (
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA secure_delete = ON",
+)
+
+BUSY_TIMEOUT: Final = timedelta(seconds=10)
+
+#: Connections of a parent process: a child must neither use nor close them.
+_INHERITED: Final[list[sa.Engine]] = []
+
+
+class SqliteStore(SqlStore):
+    """The control store in one SQLite file."""
+
+    @classmethod
+    def open(
+        cls, path: Path, *, clock: Clock, busy_timeout: timedelta = BUSY_TIMEOUT
+    ) -> SqliteStore:
+        """Open the store in this file, making it or bringing its schema up to date first.
+
+        Raises:
+            StoreUnavailableError: the file cannot be opened or written.
+            BadInputError: the file is another program's database.
+            UnsupportedError: a newer repoint wrote it.
+            CorruptionError: it is no database, or a damaged one.
+        """
+        database = SqliteDatabase(path, clock=clock, busy_timeout=busy_timeout)
+        try:
+            database.prepare()
+        except BaseException:
+            database.close()
+            raise
+        return cls(database, clock=clock)
+
+
+class SqliteDatabase:
+    """Connections, locks and errors of one SQLite file."""
+
+    def __init__(self, path: Path, *, clock: Clock, busy_timeout: timedelta) -> None:
+        self._path = path
+        self._clock = clock
+        self._busy_s = busy_timeout.total_seconds()
+        self._pid = os.getpid()
+        self._start()
+
+    def _start(self) -> None:
+        # Writers of this process queue here, where waking up costs no polling.
+        self._writers = threading.Lock()
+        self._engine = sa.create_engine(
+            "sqlite://", creator=self._connect, poolclass=QueuePool, max_overflow=-1
+        )
+        event.listen(self._engine, "handle_error", self._translate)
+
+    def _connect(self) -> sqlite3.Connection:
+        with in_our_words(self._path):
+            connection = sqlite3.connect(
+                self._path,
+                timeout=self._busy_s,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=256,
+            )
+            try:
+                for pragma in PRAGMAS:
+                    connection.execute(pragma)
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+    def _translate(self, context: ExceptionContext) -> None:
+        """Raise what the caller should see instead of the driver's error.
+
+        Raises:
+            RuntimeError: a write in ``read()``: the caller's mistake, not the store's state.
+        """
+        connection = context.connection
+        code = getattr(context.original_exception, "sqlite_errorcode", None)
+        if connection and connection.info.get("reading") and code == sqlite3.SQLITE_READONLY:
+            raise RuntimeError("read() gives a view; write in begin()")
+        with in_our_words(self._path):
+            raise context.original_exception
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """Give a connection that holds the write lock; commit at the end."""
+        self._leave_parent_behind()
+        if not self._writers.acquire(timeout=self._busy_s):
+            raise StoreUnavailableError(
+                f"{self._path}: another thread has been writing for {self._busy_s:g} s",
+                hint="try again",
+            )
+        try:
+            with self._engine.connect() as connection:
+                connection.info["reading"] = False
+                connection.exec_driver_sql("PRAGMA query_only = 0")
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                yield connection
+                self._commit(connection)
+        finally:
+            self._writers.release()
+
+    def _commit(self, connection: sa.Connection) -> None:
+        if not _driver(connection).in_transaction:
+            # SQLite undoes a whole transaction by itself when the disk is full.
+            raise StoreUnavailableError(
+                f"{self._path}: the transaction was undone by an earlier error",
+                hint="nothing was written; try again",
+            )
+        connection.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """Give a connection with a snapshot, on which writing is refused."""
+        self._leave_parent_behind()
+        with self._engine.connect() as connection:
+            connection.info["reading"] = True
+            connection.exec_driver_sql("PRAGMA query_only = 1")
+            connection.exec_driver_sql("BEGIN")
+            # The snapshot is taken by the first look, not by BEGIN.
+            connection.exec_driver_sql("SELECT 1 FROM indexes LIMIT 1")
+            yield connection
+
+    def watch(self) -> SqliteFeed:
+        """Return a feed of commits, on a connection of its own."""
+        return SqliteFeed(self._connect(), path=self._path, clock=self._clock)
+
+    def close(self) -> None:
+        """Close all connections that are not in use."""
+        self._leave_parent_behind()
+        self._engine.dispose()
+
+    def _leave_parent_behind(self) -> None:
+        """After a fork, start with connections of our own.
+
+        Closing an inherited one would drop the parent's locks, hence it is only kept.
+        """
+        if self._pid != os.getpid():
+            _INHERITED.append(self._engine)
+            self._pid = os.getpid()
+            self._start()
+
+    def prepare(self) -> None:
+        """Make the schema or bring it up to date; a current one costs two reads."""
+        connection = self._connect()
+        try:
+            with in_our_words(self._path):
+                if self._is_current(connection):
+                    return
+                self._turn_wal_on(connection)
+        finally:
+            connection.close()
+        with self.writing() as upgrading:
+            if not self._is_current(_driver(upgrading)):
+                schema.upgrade(upgrading)
+                upgrading.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+                upgrading.exec_driver_sql(f"PRAGMA user_version = {schema.VERSION}")
+
+    def _is_current(self, connection: sqlite3.Connection) -> bool:
+        """Return whether there is nothing to do.
+
+        Raises:
+            BadInputError: the file is another program's database.
+            UnsupportedError: a newer repoint wrote it.
+        """
+        (mark,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if mark != APPLICATION_ID:
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            if mark or version or tables:
+                raise BadInputError(
+                    f"{self._path} is the database of another program",
+                    hint="name another file for the control store",
+                )
+        if version > schema.VERSION:
+            raise UnsupportedError(
+                driver="this repoint",
+                what=f"schema {version} of {self._path}; it knows {schema.VERSION}",
+                hint="a newer repoint wrote it: use that one",
+            )
+        return bool(version == schema.VERSION)
+
+    def _turn_wal_on(self, connection: sqlite3.Connection) -> None:
+        """Switch the file to WAL; the file remembers it.
+
+        SQLite does not wait for others here, whatever its timeout, so this does.
+        """
+        deadline = self._clock.monotonic() + self._busy_s
+        mode = None
+        while mode is None:
+            try:
+                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            except sqlite3.OperationalError as problem:
+                busy = problem.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or self._clock.monotonic() >= deadline:
+                    raise
+                self._clock.sleep(0.01)
+        if mode != "wal":
+            raise StoreUnavailableError(
+                f"{self._path}: this file system cannot hold a shared database",
+                hint="put the control store on a local disk",
+            )
+
+
+def _driver(connection: sa.Connection) -> sqlite3.Connection:
+    raw: object = connection.connection.dbapi_connection
+    assert isinstance(raw, sqlite3.Connection)  # noqa: S101 - the creator made it
+    return raw
