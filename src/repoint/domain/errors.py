@@ -29,6 +29,7 @@
             ProviderAnswerError
             UnconfirmedRouteError
             StoreUnavailableError
+            BackendUnavailableError
         CorruptionError                 an invariant is broken: stop and call a person
             MixedSpacesError
             DimensionsError
@@ -381,6 +382,12 @@ class StoreUnavailableError(UnavailableError):
     """The control store did not take or give what was asked."""
 
     code = "store-unavailable"
+
+
+class BackendUnavailableError(UnavailableError):
+    """The database that holds the vectors did not take or give what was asked."""
+
+    code = "backend-unavailable"
 
 
 class MixedSpacesError(CorruptionError):

@@ -1,0 +1,141 @@
+"""The collections of one folder, as tables of an embedded LanceDB."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+import lancedb
+from lancedb import AsyncConnection, AsyncTable
+
+from repoint.backends.lancedb import indexes
+from repoint.backends.lancedb.collection import LanceCollection
+from repoint.backends.lancedb.engine import run
+from repoint.backends.lancedb.failures import FAILURES, translated
+from repoint.backends.lancedb.schema import spec_of, table_schema
+from repoint.domain.errors import (
+    CollectionMissingError,
+    FingerprintMismatchError,
+    UnsupportedError,
+)
+from repoint.domain.ids import CollectionName, Fingerprint
+from repoint.domain.spec import Distance
+from repoint.ports.backend import Capabilities, CollectionSpec
+
+CAPABILITIES: Final = Capabilities(
+    name="lancedb",
+    aliases=False,
+    lexical=True,
+    conditional_writes=True,
+    durable=True,
+    shared=True,
+    approximate=True,
+    distances=frozenset(Distance),
+)
+
+
+class LanceBackend:
+    """One folder of collections. Any number of processes may open it at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = Lock()
+        self._connected: AsyncConnection | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do beyond the common promises."""
+        return CAPABILITIES
+
+    def create(self, spec: CollectionSpec) -> LanceCollection:
+        """Make the collection, or open it when it is already there."""
+        indexes.check(spec.ann)
+        at = self._at(spec.name)
+        with translated(at):
+            if not at.is_dir():
+                self._folder.mkdir(parents=True, exist_ok=True)
+                try:
+                    run(self._connection().create_table(spec.name, schema=table_schema(spec)))
+                except (ValueError, *FAILURES):
+                    if not at.is_dir():
+                        raise
+                    # Another process made it in the meantime; what it made is checked below.
+        return self.open(spec.name, fingerprint=spec.fingerprint)
+
+    def open(self, name: CollectionName, *, fingerprint: Fingerprint) -> LanceCollection:
+        """Open a collection whose schema carries this fingerprint."""
+        at = self._at(name)
+        if not at.is_dir():
+            raise CollectionMissingError(collection=name)
+        with translated(at):
+            table: AsyncTable = run(self._connection().open_table(name))
+            spec = spec_of(run(table.schema()), name)
+            if spec is None or spec.fingerprint != fingerprint:
+                found = spec.fingerprint if spec else None
+                raise FingerprintMismatchError(
+                    collection=name, expected=fingerprint, found=found
+                )
+            if spec.lexical:
+                run(indexes.add_text_index(table))
+        return LanceCollection(spec=spec, table=table, connection=self._connection(), at=at)
+
+    def drop(self, name: CollectionName) -> None:
+        """Delete a collection's table and its files."""
+        at = self._at(name)
+        with translated(at):
+            try:
+                if at.is_dir():
+                    run(self._connection().drop_table(name))
+            except (ValueError, *FAILURES):
+                if at.is_dir():
+                    raise
+
+    def collections(self) -> Sequence[CollectionName]:
+        """Return the names of the tables that carry a spec of ours, sorted."""
+        return sorted(name for name in self._tables() if self._is_ours(name))
+
+    def set_alias(self, alias: str, name: CollectionName) -> None:
+        """Refuse: tables of a folder have no second names."""
+        del alias, name
+        raise UnsupportedError(
+            driver=CAPABILITIES.name,
+            what="aliases",
+            hint="read through repoint: its pointer is the one name that moves",
+        )
+
+    def alias_target(self, alias: str) -> CollectionName | None:
+        """Return None: there are no aliases."""
+        del alias
+        return None
+
+    def close(self) -> None:
+        """Let the connection go; open handles end with it."""
+        with self._lock:
+            if self._connected is not None:
+                self._connected.close()  # type: ignore[no-untyped-call]  # the engine's gap
+                self._connected = None
+
+    def _connection(self) -> AsyncConnection:
+        with self._lock:
+            if self._connected is None:
+                # An interval of zero: every call looks for commits of other processes first.
+                self._connected = run(
+                    lancedb.connect_async(
+                        str(self._folder), read_consistency_interval=timedelta(0)
+                    )
+                )
+            return self._connected
+
+    def _at(self, name: str) -> Path:
+        return self._folder / f"{name}.lance"
+
+    def _tables(self) -> list[CollectionName]:
+        return [CollectionName(path.stem) for path in self._folder.glob("*.lance")]
+
+    def _is_ours(self, name: CollectionName) -> bool:
+        with translated(self._at(name)):
+            table = run(self._connection().open_table(name))
+            return spec_of(run(table.schema()), name) is not None

@@ -1,0 +1,86 @@
+"""What the engine raises, as errors that say what to do next.
+
+The engine gives every failure as ``RuntimeError`` or ``OSError`` with a text. The one part
+of the text that is read is the operating system's error number, which has no other place.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from repoint.domain.errors import (
+    BackendUnavailableError,
+    CollectionMissingError,
+    CorruptionError,
+    RepointError,
+    UnsupportedError,
+)
+
+#: What the engine raises when the storage or another writer is in the way.
+FAILURES: Final = (RuntimeError, OSError)
+
+_NUMBER: Final = re.compile(r"os error (\d+)")
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_READ_ONLY: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+
+
+@contextmanager
+def translated(table: Path) -> Iterator[None]:
+    """Turn what the engine raises about this table's folder into our errors."""
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        raise UnsupportedError(
+            driver="lancedb",
+            what=f"text with half a surrogate pair ({error.reason})",
+            hint="such text is no valid Unicode: correct it at its source",
+        ) from error
+    except FAILURES as error:
+        raise _translation(error, table) from error
+    except ValueError as error:
+        if table.is_dir():
+            raise  # our own mistake: the engine refuses what was asked
+        raise CollectionMissingError(collection=table.stem) from error
+
+
+def may_pass(error: Exception) -> bool:
+    """Return whether the same call may succeed now: another writer was faster."""
+    return _number(error) not in _FULL | _READ_ONLY
+
+
+def _translation(error: Exception, table: Path) -> RepointError:
+    number = _number(error)
+    if number in _FULL:
+        return BackendUnavailableError(
+            f"no space is left for {table.parent}",
+            hint="free space on that disk, then run the command again",
+        )
+    if number in _READ_ONLY:
+        return BackendUnavailableError(
+            f"{table.parent} cannot be written",
+            hint="check that its disk is mounted for writing and who owns the folder",
+        )
+    if not table.is_dir():
+        return CollectionMissingError(collection=table.stem)
+    if number == errno.ENOENT:
+        return CorruptionError(
+            f"a file of collection {table.stem!r} is gone: {_first_line(error)}",
+            hint="rebuild it with: repoint diff --repair",
+        )
+    return BackendUnavailableError(f"collection {table.stem!r}: {_first_line(error)}")
+
+
+def _number(error: Exception) -> int | None:
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    found = _NUMBER.search(str(error))
+    return int(found[1]) if found else None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
