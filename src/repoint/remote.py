@@ -136,9 +136,16 @@ class RemoteApi:
 
     def _answer(self, path: str, body: Mapping[str, Json]) -> Json:
         key = self._key()
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = {"Content-Type": "application/json"}
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
+        try:
+            content = json.dumps(body, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            why = "a text is no valid Unicode"
+            raise InputRejectedError(model=self._model, why=why) from error
         with self._wrapped():
-            response = self._client.post(path, json=body, headers=headers)
+            response = self._client.post(path, content=content, headers=headers)
         if not response.is_success:
             raise self._failure(response, key)
         try:
