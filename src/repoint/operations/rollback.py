@@ -245,9 +245,12 @@ def _make_whole(session: Session, space: Space, options: RollbackOptions) -> tup
         backlog = view.log.backlog(release.index, above=watermark, upto=head)
     if backlog.rows == 0:
         return 0, 0
-    done = 0
-    if backlog.tombstones:
-        done = apply_deletes_first(session, space)
+    deletes = apply_deletes_first(session, space)
+    if not deletes.settled:
+        # A window from before these deletes is open: it must end before this release
+        # answers, or a worker of it could still add what was deleted.
+        return catch_up(session, space), 0
+    done = deletes.written
     waits = options.replay is Replay.AFTER or (
         options.replay is Replay.AUTO
         and backlog.upserts * _ROW_S > options.replay_limit.total_seconds()
@@ -255,7 +258,7 @@ def _make_whole(session: Session, space: Space, options: RollbackOptions) -> tup
     if waits:
         return done, backlog.upserts
     try:
-        return done + catch_up(session, space), 0
+        return catch_up(session, space), 0
     except UnavailableError:
         # The provider does not embed now. The deletes are in, so it is safe to move; what
         # is missing is counted, and replayed as soon as the provider answers.

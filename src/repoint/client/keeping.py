@@ -1,0 +1,100 @@
+"""Keeping every live release in step with what this process writes."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final, Literal
+
+from repoint.domain.errors import RefusedError
+from repoint.domain.ids import IndexName, Lsn, ReleaseName
+from repoint.domain.release import ReleaseState
+from repoint.operations.session import Session
+from repoint.operations.sync import Follower
+
+_POLL_S: Final = 0.01
+
+
+class Keeper:
+    """One index's worker thread in a writing process, started by its first write."""
+
+    def __init__(self, session: Session, index: IndexName, *, enabled: bool) -> None:
+        self._session = session
+        self._index = index
+        self._enabled = enabled
+        self._lock = threading.Lock()
+        self._follower: Follower | None = None
+
+    def wake(self) -> None:
+        """Say that something was written."""
+        if not self._enabled:
+            return
+        with self._lock:
+            if self._follower is None:
+                self._follower = self._start()
+        self._follower.wake()
+
+    def wait(self, releases: Literal["active", "all"]) -> None:
+        """Return when those releases have everything that is in the log now.
+
+        Raises:
+            RefusedError: a release among them is paused, so waiting would never end.
+            UnavailableError: a model or database does not answer; the log has the writes.
+        """
+        with self._session.store.read() as view:
+            head = view.log.head(self._index)
+        self._enable()
+        while waiting := self._behind(releases, head):
+            follower = self._follower
+            if follower is not None:
+                for name in waiting:
+                    error = follower.last_error.get(name)
+                    if error is not None:
+                        raise error
+            self._session.clock.sleep(_POLL_S)
+
+    def close(self, *, settle_seconds: float) -> None:
+        """End the worker; give it up to that long to finish what was written."""
+        follower = self._follower
+        if follower is None:
+            return
+        with self._session.store.read() as view:
+            head = view.log.head(self._index)
+        deadline = self._session.clock.monotonic() + settle_seconds
+        while self._session.clock.monotonic() < deadline and not follower.last_error:
+            if not self._behind("all", head, paused_too=False):
+                break
+            self._session.clock.sleep(_POLL_S)
+        follower.close()
+
+    def _enable(self) -> None:
+        enabled, self._enabled = self._enabled, True
+        self.wake()
+        self._enabled = enabled
+
+    def _start(self) -> Follower:
+        follower = Follower(self._session.store, self._session.spaces, index=self._index,
+            owner=self._session.process.id, clock=self._session.clock)
+        self._session.announce()
+        follower.start()
+        return follower
+
+    def _behind(
+        self, which: Literal["active", "all"], head: Lsn, *, paused_too: bool = True
+    ) -> list[ReleaseName]:
+        with self._session.store.read() as view:
+            pointer = view.pointers.pointer(self._index)
+            live = [r for r in view.releases.all(self._index) if r.state is ReleaseState.LIVE]
+            if which == "active":
+                live = [release for release in live if release.name == pointer.active]
+            behind = [
+                release
+                for release in live
+                if view.catchup.watermark(self._index, release.name) < head
+            ]
+        paused = [release.name for release in behind if release.paused]
+        if paused and paused_too:
+            raise RefusedError(
+                f"release {paused[0]!r} is paused, so it never gets there",
+                hint=f"repoint sync {self._index} {paused[0]} --resume",
+            )
+        return [release.name for release in behind if not release.paused]

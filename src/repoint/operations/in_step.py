@@ -1,0 +1,29 @@
+"""Bringing a release into step as part of a move: no pace is heeded, nobody is waited for."""
+
+from __future__ import annotations
+
+from repoint.operations.session import Session
+from repoint.operations.spaces import Space
+from repoint.operations.sync import Limits, PendingDeletes, sync
+from repoint.operations.sync import apply_deletes_first as deletes_first
+
+
+def catch_up(session: Session, space: Space) -> int:
+    """Bring a release to the head as of now, and return the log rows applied.
+
+    Raises:
+        UnavailableError: the model or the database did not answer; what was applied stays.
+    """
+    report = sync(
+        session.store,
+        space,
+        owner=session.process.id,
+        clock=session.clock,
+        limits=Limits(heed_pace=False),
+    )
+    return report.rows
+
+
+def apply_deletes_first(session: Session, space: Space) -> PendingDeletes:
+    """Apply every pending delete, before any pending edit (INV-6)."""
+    return deletes_first(session.store, space)
