@@ -121,7 +121,7 @@ class Control:
         release = self._release
         with self._store.read() as view:
             found = view.releases.get(release.index, release.name)
-            self._throttle = found.throttle if found.throttle else None
+            self._throttle = found.throttle or None
             frozen = view.indexes.frozen(release.index) is not None
             if not (found.paused or frozen) or answers(view, release):
                 return None

@@ -28,7 +28,7 @@ _STRETCH: Final = 4
 class Desk:
     """Hands out leases of one release up to a target. Safe to use from many threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - built in one place, from what ``sync`` was given
         self,
         store: Store,
         release: Release,

@@ -48,6 +48,7 @@ class Slab:
                 self.refused[len(self.rows)] = error
         self.sizes.append(len(chunks))
         if settled:
+            self.refused.pop(len(self.rows), None)
             self.settled.add(len(self.rows))
             chunks = ()
         self.rows.append(row)

@@ -1,0 +1,50 @@
+"""When a collection's indexes are brought up to date and its fragments put together."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+from repoint.operations.sync.values import Limits
+from repoint.ports.backend import Collection
+
+#: Writes after which it is worth asking how much the approximate index lacks.
+_ASK: Final = 32
+#: Chunks without an index that slow searches down.
+_UNINDEXED: Final = 20_000
+
+
+class Upkeep:
+    """Counts what was written since the last ``optimise`` of one collection.
+
+    Kept over many small syncs by a follower, so that none of them pays for it alone.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._puts = self._rows = self._asked = 0
+
+    def wrote(self, rows: int) -> None:
+        """Count one write."""
+        with self._lock:
+            self._puts += 1
+            self._rows += rows
+
+    def under_way(self, collection: Collection, limits: Limits) -> None:
+        """Put fragments together where too many piled up, in the middle of a backfill."""
+        if self._puts >= limits.optimise_puts:
+            self._optimise(collection)
+
+    def at_the_head(self, collection: Collection, limits: Limits) -> None:
+        """Bring everything up to date, where that is worth its time."""
+        if self._rows >= limits.optimise_rows or self._puts >= limits.optimise_puts:
+            self._optimise(collection)
+        elif self._puts - self._asked >= _ASK:
+            self._asked = self._puts
+            if (collection.counts().unindexed or 0) >= _UNINDEXED:
+                self._optimise(collection)
+
+    def _optimise(self, collection: Collection) -> None:
+        collection.optimise()
+        with self._lock:
+            self._puts = self._rows = self._asked = 0
