@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from threading import RLock
 from typing import Final
 
@@ -257,7 +258,8 @@ class MemoryCollection:
 class MemoryBackend:
     """Collections that live as long as this object."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        del folder  # every backend is opened with one; this one keeps nothing there
         self._lock = RLock()
         self._collections: dict[CollectionName, MemoryCollection] = {}
         self._aliases: dict[str, CollectionName] = {}

@@ -48,9 +48,12 @@ RERANKERS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 class BackendDriver(Protocol):
-    """A class that opens a backend in a folder of the workspace."""
+    """A class whose instances are backends, each in a folder of the workspace.
 
-    def open(self, folder: Path) -> Backend: ...
+    Called, not opened: a backend's own ``open`` opens a collection.
+    """
+
+    def __call__(self, folder: Path, /) -> Backend: ...
 
 
 class EmbedderDriver(Protocol):
@@ -83,7 +86,7 @@ class InstalledDrivers:
         with self._lock:
             if name not in self._backends:
                 driver = cast("BackendDriver", _load("backend", name, BACKENDS))
-                self._backends[name] = driver.open(self._folder / name)
+                self._backends[name] = driver(self._folder / name)
             return self._backends[name]
 
     def embedder(self, model: ModelSpec) -> Embedder:
