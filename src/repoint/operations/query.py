@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from repoint.domain.errors import BadInputError
 from repoint.domain.filters import Filter
 from repoint.domain.ids import Epoch, IndexName, ReleaseName
-from repoint.domain.ranking import fuse
+from repoint.domain.ranking import reciprocal_rank, weighted_sum
+from repoint.domain.spec import Fusion, HybridSpec
 from repoint.operations.routing import Route
 from repoint.operations.spaces import Space
 from repoint.ports.backend import Hit, SpaceVector
@@ -108,7 +109,7 @@ def _retrieve(
             depth = max(fetch, spec.hybrid.candidates)
             near = space.collection.search(vector, limit=depth, where=where, exact=exact)
             worded = space.collection.search_text(text, limit=depth, where=where)
-            hits, found = fuse(near, worded, spec.hybrid), max(len(near), len(worded))
+            hits, found = _fused(near, worded, spec.hybrid), max(len(near), len(worded))
         kept = hits if spec.min_score is None else _above(hits, spec.min_score)
         if not chunked:
             return kept[:wanted]
@@ -116,6 +117,24 @@ def _retrieve(
         if len(best) >= wanted or found < fetch or len(kept) < len(hits):
             return best[:wanted]
         fetch *= 2  # a few documents filled all the places with their chunks
+
+
+def _fused(near: Sequence[Hit], worded: Sequence[Hit], spec: HybridSpec) -> list[Hit]:
+    hits = {(hit.document, hit.slot): hit for hit in (*worded, *near)}
+    sides = (near, worded)
+    weights = (spec.vector_weight, spec.lexical_weight)
+    if spec.fusion is Fusion.RRF:
+        ranked = reciprocal_rank(
+            [[(hit.document, hit.slot) for hit in side] for side in sides],
+            weights=weights,
+            k=spec.rrf_k,
+        )
+    else:
+        ranked = weighted_sum(
+            [[((hit.document, hit.slot), hit.score) for hit in side] for side in sides],
+            weights=weights,
+        )
+    return [replace(hits[key], score=score) for key, score in ranked]
 
 
 def _above(hits: Sequence[Hit], min_score: float) -> list[Hit]:

@@ -10,7 +10,7 @@ from repoint.domain.errors import TransitionRefusedError
 from repoint.domain.rollout import FINAL, TRANSITIONS, Event, Phase, after
 
 
-@pytest.mark.parametrize(("phase", "event"), product(Phase, Event))
+@pytest.mark.parametrize(("phase", "event"), list(product(Phase, Event)))
 def test_an_event_does_what_the_table_says_and_nothing_else(phase: Phase, event: Event) -> None:
     if (phase, event) in TRANSITIONS:
         assert after(phase, event) is TRANSITIONS[phase, event]
