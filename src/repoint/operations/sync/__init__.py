@@ -7,6 +7,7 @@ from repoint.operations.sync.at_once import (
     apply_now,
 )
 from repoint.operations.sync.engine import sync
+from repoint.operations.sync.follow import Follower
 from repoint.operations.sync.plan import SyncPlan, plan
 from repoint.operations.sync.retention import purge_tombstones
 from repoint.operations.sync.upkeep import Upkeep
@@ -14,6 +15,7 @@ from repoint.operations.sync.values import Limits, Progress, Stopped, SyncReport
 
 __all__ = [
     "AppliedNow",
+    "Follower",
     "Limits",
     "PendingDeletes",
     "Progress",
