@@ -119,7 +119,11 @@ class Index:
         clock = self._session.clock
         if release is None:
             return query.search(
-                self._workspace.router.resolve(self._name), text, limit=k, where=where, clock=clock
+                self._workspace.router.resolve(self._name),
+                text,
+                limit=k,
+                where=where,
+                clock=clock,
             )
         space = self._session.spaces.open(self.release(release))
         hits, timings = query.ask(space, text, limit=k, where=where, clock=clock)
@@ -230,7 +234,9 @@ class Index:
 
     def lift_holds(self, release: str, *, reason: str = "") -> int:
         """Let a held release be dropped."""
-        return ending.lift_holds(self._session, self._name, release_name(release), reason=reason)
+        return ending.lift_holds(
+            self._session, self._name, release_name(release), reason=reason
+        )
 
     def _write(self, changes: Sequence[Document | DocumentId], wait: Wait) -> Appended:
         done = documents.write(self._session, self._name, changes)
@@ -256,7 +262,5 @@ class Index:
         try:
             filter_syntax.check(where, router.fields(self._name), index=self._name)
         except UnknownFieldError:  # a field that came after this process last looked
-            filter_syntax.check(
-                where, router.fields(self._name, fresh=True), index=self._name
-            )
+            filter_syntax.check(where, router.fields(self._name, fresh=True), index=self._name)
         return where

@@ -72,8 +72,13 @@ class Keeper:
         self._enabled = enabled
 
     def _start(self) -> Follower:
-        follower = Follower(self._session.store, self._session.spaces, index=self._index,
-            owner=self._session.process.id, clock=self._session.clock)
+        follower = Follower(
+            self._session.store,
+            self._session.spaces,
+            index=self._index,
+            owner=self._session.process.id,
+            clock=self._session.clock,
+        )
         self._session.announce()
         follower.start()
         return follower

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from types import TracebackType
+from typing import Self
 
 from repoint.client.index import Index
 from repoint.client.keeping import Keeper
@@ -130,7 +131,7 @@ class Repoint:
             keeper.close(settle_seconds=settle_seconds)
         self._workspace.close()
 
-    def __enter__(self) -> Repoint:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -144,7 +145,5 @@ class Repoint:
     def _keeper(self, index: IndexName) -> Keeper:
         with self._lock:
             if index not in self._keepers:
-                self._keepers[index] = Keeper(
-                    self.session, index, enabled=self._keep_in_step
-                )
+                self._keepers[index] = Keeper(self.session, index, enabled=self._keep_in_step)
             return self._keepers[index]

@@ -79,7 +79,9 @@ NEEDS: Final[Mapping[Action, Role]] = MappingProxyType(
 _ORDER: Final = tuple(Role)
 
 
-def permits(held: Collection[Role], action: Action, *, anyone_granted: bool, is_owner: bool) -> bool:
+def permits(
+    held: Collection[Role], action: Action, *, anyone_granted: bool, is_owner: bool
+) -> bool:
     """Return whether someone with these roles may act.
 
     Until a first role is granted, whoever owns the control store may do everything and

@@ -44,7 +44,7 @@ class AuditRecord:
     digest: str
 
 
-def chained(
+def chained(  # noqa: PLR0913 - one keyword a field of the record
     *,
     sequence: int,
     at: datetime,
@@ -58,15 +58,31 @@ def chained(
 ) -> AuditRecord:
     """Return the record with its digest: SHA-256 over all its fields and the one before."""
     content = json.dumps(
-        [sequence, at.astimezone(UTC).isoformat(), actor, action, index, outcome, reason,
-         details, previous],
+        [
+            sequence,
+            at.astimezone(UTC).isoformat(),
+            actor,
+            action,
+            index,
+            outcome,
+            reason,
+            details,
+            previous,
+        ],
         ensure_ascii=False,
         sort_keys=True,
         separators=(",", ":"),
     )
     return AuditRecord(
-        sequence=sequence, at=at, actor=actor, action=action, index=index, outcome=outcome,
-        reason=reason, details=details, previous=previous,
+        sequence=sequence,
+        at=at,
+        actor=actor,
+        action=action,
+        index=index,
+        outcome=outcome,
+        reason=reason,
+        details=details,
+        previous=previous,
         digest=hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest(),
     )
 
@@ -81,13 +97,23 @@ def verify(records: Iterable[AuditRecord]) -> int:
     for record in records:
         count += 1
         if record.sequence != count:
-            raise BrokenAuditError(sequence=count, why=f"record {record.sequence} stands in its place")
+            raise BrokenAuditError(
+                sequence=count, why=f"record {record.sequence} stands in its place"
+            )
         if record.previous != previous:
-            raise BrokenAuditError(sequence=count, why="it does not follow the record before it")
+            raise BrokenAuditError(
+                sequence=count, why="it does not follow the record before it"
+            )
         again = chained(
-            sequence=record.sequence, at=record.at, actor=record.actor, action=record.action,
-            index=record.index, outcome=record.outcome, reason=record.reason,
-            details=record.details, previous=record.previous,
+            sequence=record.sequence,
+            at=record.at,
+            actor=record.actor,
+            action=record.action,
+            index=record.index,
+            outcome=record.outcome,
+            reason=record.reason,
+            details=record.details,
+            previous=record.previous,
         )
         if again.digest != record.digest:
             raise BrokenAuditError(sequence=count, why="its content was changed")

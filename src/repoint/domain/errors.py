@@ -124,7 +124,9 @@ class InvalidNameError(BadInputError):
     def __init__(self, *, what: str, name: str) -> None:
         self.what, self.name = what, name
         super().__init__(
-            f"{name!r} cannot name an {what}" if what[0] in "aeiou" else f"{name!r} cannot name a {what}",
+            f"{name!r} cannot name an {what}"
+            if what[0] in "aeiou"
+            else f"{name!r} cannot name a {what}",
             hint="use a letter, then at most 62 letters, digits, '_', '-' or '.'",
         )
 
@@ -229,8 +231,16 @@ class FrozenError(RefusedError):
 
     code = "frozen"
 
-    def __init__(self, *, index: str, action: str, since: str = "", by: str = "", reason: str = "") -> None:
-        self.index, self.action, self.since, self.by, self.reason = index, action, since, by, reason
+    def __init__(
+        self, *, index: str, action: str, since: str = "", by: str = "", reason: str = ""
+    ) -> None:
+        self.index, self.action, self.since, self.by, self.reason = (
+            index,
+            action,
+            since,
+            by,
+            reason,
+        )
         who = f" by {by}" if by else ""
         why = f": {reason}" if reason else ""
         super().__init__(
@@ -373,7 +383,8 @@ class UnconfirmedRouteError(UnavailableError):
     def __init__(self, *, index: str, seconds: float) -> None:
         self.index, self.seconds = index, seconds
         super().__init__(
-            f"the route of index {index!r} was last confirmed {seconds:.1f} s ago, longer than the lease",
+            f"the route of index {index!r} was last confirmed {seconds:.1f} s ago, "
+            "longer than the lease",
             hint="check that the control store is reachable",
         )
 
@@ -422,8 +433,9 @@ class FingerprintMismatchError(CorruptionError):
         self.collection, self.expected, self.found = collection, expected, found
         carried = f"fingerprint {found[:12]}" if found else "no fingerprint"
         super().__init__(
-            f"collection {collection!r} carries {carried}, not {expected[:12]}; it is not opened",
-            hint="someone replaced it behind repoint's back; re-create it with: repoint diff --repair",
+            f"collection {collection!r} carries {carried}, not {expected[:12]}; "
+            "it is not opened",
+            hint="someone replaced it behind repoint's back; bring the right one back",
         )
 
 
@@ -436,7 +448,7 @@ class CollectionMissingError(CorruptionError):
         self.collection = collection
         super().__init__(
             f"collection {collection!r} is gone",
-            hint="someone deleted it behind repoint's back; rebuild it with: repoint diff --repair",
+            hint="someone deleted it behind repoint's back; make a new release of its spec",
         )
 
 

@@ -50,7 +50,9 @@ def release_name(text: str) -> ReleaseName:
     return ReleaseName(_checked("release", text))
 
 
-def collection_name(index: IndexName, release: ReleaseName, fingerprint: Fingerprint) -> CollectionName:
+def collection_name(
+    index: IndexName, release: ReleaseName, fingerprint: Fingerprint
+) -> CollectionName:
     """Return the physical name of a release's collection.
 
     It carries the first digits of the fingerprint, so two releases that differ never

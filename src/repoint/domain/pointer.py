@@ -65,9 +65,7 @@ class Pointer:
         """Return the next pointer, which lets the fallback go."""
         if self.fallback is None:
             raise RefusedMoveError(index=self.index, why="no soak is under way to accept")
-        return Pointer(
-            index=self.index, epoch=self._next(), active=self.active, fallback=None
-        )
+        return Pointer(index=self.index, epoch=self._next(), active=self.active, fallback=None)
 
     def _next(self) -> Epoch:
         return Epoch(self.epoch + 1)

@@ -224,7 +224,9 @@ def _built(kind: type[_T], tree: object, *, at: str, source: str) -> _T:
     for name in tree:
         if name not in known:
             raise BadSpecError(
-                source=source, field=f"{prefix}{name}", why="there is no such field",
+                source=source,
+                field=f"{prefix}{name}",
+                why="there is no such field",
                 hint=f"known: {', '.join(known)}",
             )
     for name, f in known.items():

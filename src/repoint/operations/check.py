@@ -67,7 +67,9 @@ def check(session: Session, index: IndexName) -> list[Finding]:
             space = session.spaces.open(release)
             of_release.append(behaviour.query_model(session, space))
             of_release.append(
-                diff.sampled(session.store, space, upto=watermark, count=SAMPLE, seed=pointer.epoch)
+                diff.sampled(
+                    session.store, space, upto=watermark, count=SAMPLE, seed=pointer.epoch
+                )
             )
             if role == "active":
                 of_release.append(standing.alias(session, release))

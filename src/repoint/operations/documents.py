@@ -54,6 +54,4 @@ def create_index(session: Session, name: IndexName) -> None:
     now = session.clock.now()
     with session.store.begin() as tx:
         tx.indexes.create(name, at=now)
-        tx.audit.append(
-            at=now, actor=session.actor, action=Action.CREATE_INDEX, index=name
-        )
+        tx.audit.append(at=now, actor=session.actor, action=Action.CREATE_INDEX, index=name)

@@ -22,7 +22,12 @@ from repoint.ports.store import Transaction
 
 
 def accept(
-    session: Session, index: IndexName, name: ReleaseName, *, reason: str, ack_timeout: timedelta
+    session: Session,
+    index: IndexName,
+    name: ReleaseName,
+    *,
+    reason: str,
+    ack_timeout: timedelta,
 ) -> tuple[Pointer, Finding]:
     """End the soak: the release stays, its fallback is let go and may be retired.
 
@@ -137,7 +142,11 @@ def drop(session: Session, index: IndexName, name: ReleaseName, *, reason: str) 
             )
     if holders:
         record(
-            session, Action.DROP, index, reason=reason, outcome=Outcome.REFUSED,
+            session,
+            Action.DROP,
+            index,
+            reason=reason,
+            outcome=Outcome.REFUSED,
             details={"release": name, "holders": list(holders)},
         )
         raise HeldError(index=index, release=name, holders=holders)

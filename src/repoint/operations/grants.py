@@ -77,6 +77,7 @@ def verify_audit(session: Session) -> int:
         )
     if recorded != moved:
         raise BrokenAuditError(
-            sequence=count, why=f"{len(moved)} moves of the pointer have {len(recorded)} records"
+            sequence=count,
+            why=f"{len(moved)} moves of the pointer have {len(recorded)} records",
         )
     return count

@@ -27,7 +27,7 @@ from repoint.operations.session import Session
 from repoint.ports.store import Transaction
 
 
-def intend(
+def intend(  # noqa: PLR0913 - one keyword a field of the intent
     session: Session,
     tx: Transaction,
     *,
@@ -195,11 +195,7 @@ def unfinished(session: Session, index: IndexName) -> tuple[Operation | None, bo
     if operation is None:
         return None, False
     owner = owners.get(operation.owner)
-    alive = (
-        owner is not None
-        and owner.id != session.process.id
-        and is_alive(owner, session)
-    )
+    alive = owner is not None and owner.id != session.process.id and is_alive(owner, session)
     return operation, alive
 
 

@@ -18,9 +18,9 @@ from repoint.domain.rollout import FINAL, Event
 from repoint.operations import diff, golden, moving, reconcile
 from repoint.operations.checks import behaviour, standing
 from repoint.operations.freeze import require_thawed
+from repoint.operations.in_step import catch_up
 from repoint.operations.session import Session, authorise, record
 from repoint.operations.spaces import Space
-from repoint.operations.in_step import catch_up
 from repoint.ports.evaluation import Evaluations
 
 #: A candidate this close to the head is brought into step by ``promote`` itself.
@@ -155,7 +155,9 @@ def _intend(
         view.pointers.pointer(index).promoted(name)  # refuses before anything is opened
     live = standing.live(release)
     if live.status is not Status.OK:
-        raise NotReadyError(index=index, release=name, findings=[f"{live.summary}; {live.remedy}"])
+        raise NotReadyError(
+            index=index, release=name, findings=[f"{live.summary}; {live.remedy}"]
+        )
     space = session.spaces.open(release)
     with session.store.begin() as tx:
         require_thawed(tx, index, action="promote")
@@ -172,7 +174,12 @@ def _intend(
                 f"back: repoint rollback {index} --reason …",
             )
         operation = moving.intend(
-            session, tx, kind=OperationKind.PROMOTE, pointer=pointer, release=name, reason=reason
+            session,
+            tx,
+            kind=OperationKind.PROMOTE,
+            pointer=pointer,
+            release=name,
+            reason=reason,
         )
     return space, pointer, operation
 
@@ -235,5 +242,5 @@ def _evaluated(
         check="evaluation",
         status=Status.FAILED,
         summary=f"nobody measured {release.name} against {pointer.active}",
-        remedy="promote with --without-evaluation \"WHY\" to take the risk on record",
+        remedy='promote with --without-evaluation "WHY" to take the risk on record',
     )

@@ -66,7 +66,9 @@ def ask(
         UnavailableError: the model's provider or the database did not answer.
     """
     if not 1 <= limit <= 10_000:  # noqa: PLR2004 - the bound is in the message
-        raise BadInputError(f"a limit of {limit} hits is out of bounds", hint="ask for 1 to 10000")
+        raise BadInputError(
+            f"a limit of {limit} hits is out of bounds", hint="ask for 1 to 10000"
+        )
     prepared = space.preparer.prepare_query(text)
     if not prepared.strip():
         raise BadInputError("the question has no text left to search for")

@@ -136,4 +136,6 @@ def _require_supported(release: Release, drivers: Drivers) -> None:
     if release.spec.hybrid is not None and not capabilities.lexical:
         raise UnsupportedError(driver=capabilities.name, what="hybrid search")
     if release.spec.distance not in capabilities.distances:
-        raise UnsupportedError(driver=capabilities.name, what=f"distance {release.spec.distance}")
+        raise UnsupportedError(
+            driver=capabilities.name, what=f"distance {release.spec.distance}"
+        )

@@ -24,9 +24,9 @@ from repoint.domain.readiness import Finding, Status, failures
 from repoint.domain.rollout import Event
 from repoint.operations import evidence, moving, verify
 from repoint.operations.checks import behaviour
+from repoint.operations.in_step import apply_deletes_first, catch_up
 from repoint.operations.session import Session, authorise, record
 from repoint.operations.spaces import Space
-from repoint.operations.in_step import apply_deletes_first, catch_up
 
 #: What one row costs when nothing better is known, in seconds.
 _ROW_S: Final = 0.01
@@ -111,7 +111,11 @@ def rollback(
     concerns = _concerns(session, fallback.name, index)
     if concerns and not options.insist:
         record(
-            session, Action.ROLLBACK, index, reason=reason, outcome=Outcome.REFUSED,
+            session,
+            Action.ROLLBACK,
+            index,
+            reason=reason,
+            outcome=Outcome.REFUSED,
             details={"findings": [finding.summary for finding in concerns]},
         )
         raise NotReadyError(

@@ -224,9 +224,7 @@ class Router:
         with self._store.begin() as tx:
             known = tx.processes.confirm(self._process.id, until=until, serves=serves)
             if not known:  # swept as dead, for instance after the machine slept
-                tx.processes.register(
-                    replace(self._process, lease_until=until, serves=serves)
-                )
+                tx.processes.register(replace(self._process, lease_until=until, serves=serves))
             pointers = {index: tx.pointers.pointer(index) for index in serves}
         if all(pointers[index].epoch == epoch for index, epoch in serves.items()):
             self._confirmed_until = started + self._lease.total_seconds()

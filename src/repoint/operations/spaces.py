@@ -37,7 +37,9 @@ class Spaces:
     def __init__(self, drivers: Drivers) -> None:
         self._drivers = drivers
         self._lock = threading.Lock()
-        self._open: dict[Fingerprint, tuple[Collection, Embedding, Preparer, Reranker | None]] = {}
+        self._open: dict[
+            Fingerprint, tuple[Collection, Embedding, Preparer, Reranker | None]
+        ] = {}
 
     def open(self, release: Release) -> Space:
         """Open a release whose collection exists.

@@ -26,7 +26,9 @@ def verify(
 ) -> list[Finding]:
     """Return every finding about the release that should answer now."""
     index, release = space.release.index, space.release
-    findings = [acknowledge.wait_for(session, index, pointer.epoch, timeout=ack_timeout).finding()]
+    findings = [
+        acknowledge.wait_for(session, index, pointer.epoch, timeout=ack_timeout).finding()
+    ]
     findings.append(standing.alias(session, release))
     findings.append(behaviour.query_model(session, space))
     with session.store.read() as view:
@@ -36,16 +38,18 @@ def verify(
         findings.append(standing.lag(view, index, release.name))
         findings.append(standing.dead_letters(view, index, release.name))
     now = _ask_again(session, space, baseline)
-    findings.extend(behaviour.answers(baseline, now, changed=_changed(session, space, baseline)))
+    findings.extend(
+        behaviour.answers(baseline, now, changed=_changed(session, space, baseline))
+    )
     recent = [
         row
         for row in behaviour.recent_rows(session, index, upto=watermark)
         if row.id not in dead
     ]
     findings.append(behaviour.filtering(session, space, recent))
-    findings.append(behaviour.hybrid(session, space, recent))
-    findings.append(behaviour.fresh(session, space, recent))
-    findings.append(behaviour.deleted(session, space, recent))
+    findings.append(behaviour.hybrid(space, recent))
+    findings.append(behaviour.fresh(space, recent))
+    findings.append(behaviour.deleted(space, recent))
     findings.append(
         diff.sampled(session.store, space, upto=watermark, count=SAMPLE, seed=pointer.epoch)
     )
@@ -71,7 +75,9 @@ def _changed(session: Session, space: Space, baseline: Baseline | None) -> froze
     """Return the baseline's documents that were edited or deleted since it was taken."""
     if baseline is None:
         return frozenset()
-    found = {DocumentId(document) for answer in baseline.answers.values() for document in answer}
+    found = {
+        DocumentId(document) for answer in baseline.answers.values() for document in answer
+    }
     with session.store.read() as view:
         rows = view.log.get(space.release.index, sorted(found))
     return frozenset(

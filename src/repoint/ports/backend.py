@@ -153,12 +153,12 @@ class Collection(Protocol):
         where: Filter | None = None,
         exact: bool = False,
     ) -> list[Hit]:
-        """Return the nearest chunks, best first, equal scores by document id and slot [ordered].
+        """Return the nearest chunks, best first; ties by document id and slot [ordered].
 
         The filter is applied before the neighbours are chosen: fewer than ``limit`` hits
         means that no more match [prefilter]. A field that a document lacks, or that nobody
-        has, matches nothing; see ``domain.filters`` for the logic [filter-logic]. ``exact`` compares with every vector; without
-        it the collection's ANN index may be used.
+        has, matches nothing; see ``domain.filters`` for the logic [filter-logic].
+        ``exact`` compares with every vector; without it the collection's ANN index may be used.
 
         Raises:
             MixedSpacesError: the query is of another space [one-space].
@@ -230,7 +230,7 @@ class Backend(Protocol):
         ...
 
     def drop(self, name: CollectionName) -> None:
-        """Delete a collection for good; one that is not there is no error [drop-is-idempotent]."""
+        """Delete a collection for good; gone already is no error [drop-is-idempotent]."""
         ...
 
     def collections(self) -> Sequence[CollectionName]:

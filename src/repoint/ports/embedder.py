@@ -69,7 +69,7 @@ class Embedder(Protocol):
         ...
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Return the number of tokens of each text, before truncation; an estimate if remote."""
+        """Return each text's number of tokens, before truncation; an estimate if remote."""
         ...
 
     def close(self) -> None:

@@ -93,7 +93,7 @@ class DocumentLog(Protocol):
         ...
 
     def forget(self, index: IndexName, ids: Sequence[DocumentId]) -> None:
-        """Remove rows for good: purge of tombstones, erasure. The head stays [head-never-falls]."""
+        """Remove rows for good: purge, erasure; the head stays [head-never-falls]."""
         ...
 
     def tombstones(
@@ -226,7 +226,7 @@ class Catchup(Protocol):
         now: datetime,
         until: datetime,
     ) -> Lease | None:
-        """Take a range that nobody holds, or whose lease ran out [one-holder]; None: none free."""
+        """Take a range that nobody holds, or whose lease ran out [one-holder]; else None."""
         ...
 
     def renew(self, lease: Lease, *, until: datetime) -> Lease:
@@ -252,7 +252,7 @@ class Catchup(Protocol):
     def slots(
         self, index: IndexName, release: ReleaseName, ids: Sequence[DocumentId]
     ) -> dict[DocumentId, int]:
-        """Return how many slots any version of a document ever took; absent means at most one."""
+        """Return how many slots any version ever took; absent means at most one."""
         ...
 
     def declare_slots(self, lease: Lease, slots: Mapping[DocumentId, int]) -> None:
@@ -386,7 +386,7 @@ class Processes(Protocol):
 class Audit(Protocol):
     """The chain of records (INV-7). Nothing in it is ever changed or removed."""
 
-    def append(
+    def append(  # noqa: PLR0913 - one keyword a field of the record
         self,
         *,
         at: datetime,
@@ -443,25 +443,54 @@ class Transaction(Protocol):
     """The areas of the store, seen and changed as one."""
 
     @property
-    def log(self) -> DocumentLog: ...
+    def log(self) -> DocumentLog:
+        """The documents in order."""
+        ...
+
     @property
-    def indexes(self) -> Indexes: ...
+    def indexes(self) -> Indexes:
+        """The logical names."""
+        ...
+
     @property
-    def releases(self) -> Releases: ...
+    def releases(self) -> Releases:
+        """Releases and what was measured of them."""
+        ...
+
     @property
-    def catchup(self) -> Catchup: ...
+    def catchup(self) -> Catchup:
+        """Watermarks, windows and leases."""
+        ...
+
     @property
-    def dead_letters(self) -> DeadLetters: ...
+    def dead_letters(self) -> DeadLetters:
+        """What releases could not take."""
+        ...
+
     @property
-    def pointers(self) -> Pointers: ...
+    def pointers(self) -> Pointers:
+        """Pointers, moves and rollouts."""
+        ...
+
     @property
-    def operations(self) -> Operations: ...
+    def operations(self) -> Operations:
+        """Recorded intents."""
+        ...
+
     @property
-    def processes(self) -> Processes: ...
+    def processes(self) -> Processes:
+        """Who is alive and serves what."""
+        ...
+
     @property
-    def audit(self) -> Audit: ...
+    def audit(self) -> Audit:
+        """The chain of records."""
+        ...
+
     @property
-    def access(self) -> Access: ...
+    def access(self) -> Access:
+        """Roles and holds."""
+        ...
 
 
 class ChangeFeed(Protocol):

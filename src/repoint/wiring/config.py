@@ -38,7 +38,9 @@ class Config(BaseModel):
     )
     evidence: str = Field("evidence", description="Folder of the evidence files.")
     lease_seconds: float = Field(
-        10.0, ge=1, le=600,
+        10.0,
+        ge=1,
+        le=600,
         description="How long a process may answer without confirming its routes.",
     )
 
@@ -72,7 +74,9 @@ def write_config(path: Path, config: Config) -> None:
         value = getattr(config, name)
         if isinstance(value, BaseModel):
             tables += [f"\n# {field.description}\n[{name}]\n"]
-            tables += [f"{key} = {json.dumps(item)}\n" for key, item in value.model_dump().items()]
+            tables += [
+                f"{key} = {json.dumps(item)}\n" for key, item in value.model_dump().items()
+            ]
         else:
             lines += [f"\n# {field.description}\n", f"{name} = {json.dumps(value)}\n"]
     path.write_text("".join(lines + tables), encoding="utf-8")

@@ -53,19 +53,25 @@ class BackendDriver(Protocol):
     Called, not opened: a backend's own ``open`` opens a collection.
     """
 
-    def __call__(self, folder: Path, /) -> Backend: ...
+    def __call__(self, folder: Path, /) -> Backend:
+        """Open it."""
+        ...
 
 
 class EmbedderDriver(Protocol):
     """A class that opens an embedding model."""
 
-    def open(self, model: ModelSpec, *, clock: Clock) -> Embedder: ...
+    def open(self, model: ModelSpec, *, clock: Clock) -> Embedder:
+        """Open the model that the spec describes."""
+        ...
 
 
 class RerankerDriver(Protocol):
     """A class that opens a reranker."""
 
-    def open(self, spec: RerankSpec, *, clock: Clock) -> Reranker: ...
+    def open(self, spec: RerankSpec, *, clock: Clock) -> Reranker:
+        """Open the reranker that the spec describes."""
+        ...
 
 
 class InstalledDrivers:

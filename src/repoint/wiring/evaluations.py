@@ -14,4 +14,4 @@ class NoEvaluations:
     ) -> Finding | None:
         """Return None: nobody measured the release."""
         del index, release, against
-        return None  # noqa: RET501 - the answer, not the absence of one
+        return None

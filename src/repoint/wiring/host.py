@@ -5,9 +5,11 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
+
+from repoint.ports.clock import Clock
 
 #: Two clocks tell when a process began: the kernel's, in ticks since boot, and repoint's.
 _SLACK: Final = timedelta(seconds=5)
@@ -16,6 +18,9 @@ _ENDED: Final = frozenset("ZXx")
 
 class LocalHost:
     """The machine that this process runs on."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
 
     @property
     def name(self) -> str:
@@ -39,7 +44,7 @@ class LocalHost:
         if fields[0] in _ENDED:
             return False
         age = float(uptime.split()[0]) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
-        began = datetime.now(UTC) - timedelta(seconds=age)
+        began = self._clock.now() - timedelta(seconds=age)
         # It registers after it began; a process that began later only took over its pid.
         return began <= started_at + _SLACK
 

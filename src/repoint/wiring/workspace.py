@@ -87,7 +87,7 @@ def open_workspace(
     from repoint.stores.sql import SqliteStore  # noqa: PLC0415 - loads SQLAlchemy
 
     config = read_config(home / CONFIG_FILE)
-    time, ids, host = clock or SystemClock(), RandomIds(), LocalHost()
+    time, ids, host = clock or SystemClock(), RandomIds(), LocalHost(clock or SystemClock())
     database = home / config.store.file
     store = SqliteStore.open(database, clock=time)
     drivers = InstalledDrivers(home / config.collections, clock=time)

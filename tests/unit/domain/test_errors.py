@@ -58,9 +58,7 @@ def test_every_error_has_a_code_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(("family", "status"), FAMILIES.items())
-def test_the_exit_status_comes_from_the_family(
-    family: type[RepointError], status: int
-) -> None:
+def test_the_exit_status_comes_from_the_family(family: type[RepointError], status: int) -> None:
     members = [item for item in all_classes() if issubclass(item, family)]
     assert members
     assert {item.exit_status for item in members} == {status}

@@ -20,7 +20,9 @@ def test_a_ranking_without_weight_decides_nothing_but_the_tail() -> None:
 
 
 def test_scores_are_scaled_before_they_are_added() -> None:
-    fused = dict(weighted_sum([[("a", 100.0), ("b", 0.0)], [("b", 0.9), ("a", 0.1)]], weights=[1, 2]))
+    fused = dict(
+        weighted_sum([[("a", 100.0), ("b", 0.0)], [("b", 0.9), ("a", 0.1)]], weights=[1, 2])
+    )
     assert fused == {"b": pytest.approx(2.0), "a": pytest.approx(1.0)}
 
 

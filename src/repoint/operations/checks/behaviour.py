@@ -101,11 +101,13 @@ def filtering(session: Session, space: Space, rows: list[LogRow]) -> Finding:
     )
 
 
-def hybrid(session: Session, space: Space, rows: list[LogRow]) -> Finding:
+def hybrid(space: Space, rows: list[LogRow]) -> Finding:
     """Check that lexical search still works where the release uses it."""
     if space.release.spec.hybrid is None:
         return Finding(
-            check="hybrid", status=Status.SKIPPED, summary="the release searches by vectors alone"
+            check="hybrid",
+            status=Status.SKIPPED,
+            summary="the release searches by vectors alone",
         )
     for row in rows:
         text = golden.first_sentence(row.document.text) if row.document else ""
@@ -120,7 +122,7 @@ def hybrid(session: Session, space: Space, rows: list[LogRow]) -> Finding:
     return Finding(check="hybrid", status=Status.SKIPPED, summary="no document has any text")
 
 
-def fresh(session: Session, space: Space, rows: list[LogRow]) -> Finding:
+def fresh(space: Space, rows: list[LogRow]) -> Finding:
     """Check that the newest document within the watermark is found by its own vector."""
     for row in rows:
         if row.document is None:
@@ -149,12 +151,14 @@ def fresh(session: Session, space: Space, rows: list[LogRow]) -> Finding:
     )
 
 
-def deleted(session: Session, space: Space, rows: list[LogRow]) -> Finding:
+def deleted(space: Space, rows: list[LogRow]) -> Finding:
     """Check that none of the newest deletes within the watermark is still there (INV-6)."""
     gone = [row.id for row in rows if row.document is None]
     if not gone:
         return Finding(
-            check="deleted-document", status=Status.SKIPPED, summary="nothing was deleted lately"
+            check="deleted-document",
+            status=Status.SKIPPED,
+            summary="nothing was deleted lately",
         )
     back = sorted(set(space.collection.stored(gone).documents))
     figures: dict[str, Json] = {"deleted": len(gone), "still_there": len(back)}

@@ -12,7 +12,9 @@ from repoint.ports.store import Transaction
 TOLERATED_DEAD_SHARE = 0.001
 
 
-def lag(view: Transaction, index: IndexName, release: ReleaseName, *, allowed: int = 0) -> Finding:
+def lag(
+    view: Transaction, index: IndexName, release: ReleaseName, *, allowed: int = 0
+) -> Finding:
     """Check that a release is in step with the log, within a stated number of rows."""
     watermark, head = view.catchup.watermark(index, release), view.log.head(index)
     backlog = view.log.backlog(index, above=watermark, upto=head)
@@ -27,8 +29,8 @@ def lag(view: Transaction, index: IndexName, release: ReleaseName, *, allowed: i
     return Finding(
         check="lag",
         status=Status.FAILED,
-        summary=f"{release} is {backlog.rows} rows behind the log, {backlog.tombstones} of them "
-        f"deletes (allowed: {allowed})",
+        summary=f"{release} is {backlog.rows} rows behind the log, {backlog.tombstones} of "
+        f"them deletes (allowed: {allowed})",
         figures=figures,
         remedy=f"repoint sync {index} {release}",
     )
@@ -43,7 +45,10 @@ def dead_letters(view: Transaction, index: IndexName, release: ReleaseName) -> F
         status, summary = Status.OK, f"{release} took every document"
     else:
         status = Status.WARNING if share <= TOLERATED_DEAD_SHARE else Status.FAILED
-        summary = f"{release} could not take {len(letters)} documents, first {letters[0].document!r}: " + letters[0].reason
+        summary = (
+            f"{release} could not take {len(letters)} documents, first "
+            f"{letters[0].document!r}: " + letters[0].reason
+        )
     return Finding(
         check="dead-letters",
         status=status,
@@ -102,5 +107,3 @@ def live(release: Release) -> Finding:
         else f"repoint sync {release.index} {release.name}"
         + (" --resume" if release.paused else ""),
     )
-
-
