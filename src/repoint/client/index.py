@@ -11,7 +11,7 @@ from repoint.domain import filter_syntax
 from repoint.domain.access import Action
 from repoint.domain.document import Document, Json
 from repoint.domain.errors import UnknownFieldError
-from repoint.domain.filters import Filter
+from repoint.domain.filters import Filter, Scalar
 from repoint.domain.ids import DocumentId, IndexName, release_name
 from repoint.domain.operation import Freeze
 from repoint.domain.pointer import Move, Pointer
@@ -36,12 +36,16 @@ from repoint.operations.routing import Route
 from repoint.operations.session import authorise
 from repoint.operations.status import IndexStatus
 from repoint.ports.store import Appended
-from repoint.sources.documents import document_from
+from repoint.sources.record import document_of
 from repoint.wiring.evaluations import NoEvaluations
 from repoint.wiring.workspace import Workspace
 
 #: What a writer waits for besides the log: nothing, the release that answers, every live one.
 Wait: TypeAlias = Literal["active", "all"] | None
+
+
+#: A filter as fields and the values that each may have.
+Conditions: TypeAlias = Mapping[str, Scalar | Sequence[Scalar]]
 
 
 class Index:
@@ -74,7 +78,9 @@ class Index:
             BadInputError: a document is malformed; nothing was written.
         """
         whole = [
-            one if isinstance(one, Document) else document_from(one, position=number)
+            one
+            if isinstance(one, Document)
+            else document_of(one, source="documents", line=number)
             for number, one in enumerate(documents_, start=1)
         ]
         return self._write(whole, wait)
@@ -101,7 +107,7 @@ class Index:
         text: str,
         *,
         k: int = 10,
-        filter: str | Mapping[str, Json] | Filter | None = None,  # noqa: A002 - the field's word
+        filter: str | Conditions | Filter | None = None,  # noqa: A002 - the field's word
         release: str | None = None,
     ) -> Answer:
         """Return the best ``k`` documents of whoever answers now, stamped with who it was.
@@ -249,7 +255,7 @@ class Index:
             authorise(self._session, Action.READ, self._name)
             self._may_read = True
 
-    def _filter(self, given: str | Mapping[str, Json] | Filter | None) -> Filter | None:
+    def _filter(self, given: str | Conditions | Filter | None) -> Filter | None:
         if given is None:
             return None
         if isinstance(given, str):

@@ -9,7 +9,7 @@ from repoint.domain.access import Action
 from repoint.domain.audit import Outcome
 from repoint.domain.errors import HeldError, RefusedMoveError
 from repoint.domain.ids import IndexName, ReleaseName
-from repoint.domain.operation import OperationKind, Step
+from repoint.domain.operation import Operation, OperationKind, Step
 from repoint.domain.pointer import MoveKind, Pointer
 from repoint.domain.readiness import Finding
 from repoint.domain.release import Release, ReleaseState
@@ -125,6 +125,7 @@ def drop(session: Session, index: IndexName, name: ReleaseName, *, reason: str) 
     with session.store.read() as view:
         release = view.releases.get(index, name)
     aliased = _aliased(session, release)
+    operation: Operation | None = None
     with session.store.begin() as tx:
         require_thawed(tx, index, action="drop")
         release = tx.releases.get(index, name)
@@ -140,7 +141,7 @@ def drop(session: Session, index: IndexName, name: ReleaseName, *, reason: str) 
                 release=name,
                 reason=reason,
             )
-    if holders:
+    if operation is None:
         record(
             session,
             Action.DROP,

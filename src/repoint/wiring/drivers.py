@@ -125,8 +125,10 @@ class InstalledDrivers:
     def close(self) -> None:
         """Close every driver that was opened."""
         with self._lock:
-            for opened in (*self._backends.values(), *self._embedders.values()):
-                opened.close()
+            for backend in self._backends.values():
+                backend.close()
+            for embedder in self._embedders.values():
+                embedder.close()
             self._backends.clear()
             self._embedders.clear()
             self._rerankers.clear()
