@@ -81,6 +81,10 @@ class HashingEmbedder:
         """Pure computation: any batch will do."""
         return EmbedderTraits(batch=256, parallel=1, remote=False, bit_stable=True)
 
+    def tokenizer(self, text: str) -> int:
+        """Return the number of words, where chunks are measured in tokens."""
+        return len(_words(text))
+
     def embed(self, texts: Sequence[str], *, purpose: Purpose) -> FloatMatrix:
         """Return one row a text; documents and queries are treated alike."""
         del purpose

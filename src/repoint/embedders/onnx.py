@@ -149,6 +149,11 @@ class OnnxEmbedder:
         """One call keeps every core busy; a batch may change the last bits."""
         return EmbedderTraits(batch=128, parallel=1, remote=False, bit_stable=False)
 
+    @property
+    def tokenizer(self) -> Path:
+        """The file to count tokens with where chunks are measured in them."""
+        return self._tokenizer_file
+
     def embed(self, texts: Sequence[str], *, purpose: Purpose) -> FloatMatrix:
         """Return one row a text, in order; runs are made of texts of like length.
 

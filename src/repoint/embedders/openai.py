@@ -114,6 +114,10 @@ class OpenAIEmbedder:
             batch=settings.batch, parallel=settings.parallel, remote=True, bit_stable=False
         )
 
+    def tokenizer(self, text: str) -> int:
+        """Return an estimate of the tokens, where chunks are measured in them."""
+        return _tokens(text)
+
     def embed(self, texts: Sequence[str], *, purpose: Purpose) -> FloatMatrix:
         """Return one row a text, in order, in as many requests as the limits need."""
         rows = np.empty((len(texts), self._width), dtype=np.float32)

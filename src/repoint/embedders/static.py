@@ -131,6 +131,10 @@ class StaticEmbedder:
         """A row's sum does not depend on its neighbours."""
         return EmbedderTraits(batch=512, parallel=1, remote=False, bit_stable=True)
 
+    def tokenizer(self, text: str) -> int:
+        """Return the number of tokens, where chunks are measured in them."""
+        return self.count_tokens([text])[0]
+
     def embed(self, texts: Sequence[str], *, purpose: Purpose) -> FloatMatrix:
         """Return one row a text, in order; zeros for one without a known token.
 
