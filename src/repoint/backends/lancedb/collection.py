@@ -235,16 +235,13 @@ class LanceCollection:
                     query = query.ef(max(int(ann["ef"]), count))
             return await query.select(hit_columns("_distance")).to_arrow()
 
-        return await _whole_ties(first, limit=limit, by="_distance")
+        return await _whole_ties(first, limit=limit)
 
     async def _matching(self, text: str, *, limit: int, condition: str | None) -> pa.Table:
-        async def first(count: int) -> pa.Table:
-            query = self._table.query().nearest_to_text(text, columns="text").limit(count)
-            if condition is not None:
-                query = query.where(condition)
-            return await query.select(hit_columns("_score")).to_arrow()
-
-        return await _whole_ties(first, limit=limit, by="_score")
+        query = self._table.query().nearest_to_text(text, columns="text").limit(limit)
+        if condition is not None:
+            query = query.where(condition)
+        return await query.select(hit_columns("_score")).to_arrow()
 
     async def _named(self, documents: Sequence[DocumentId], *, with_vectors: bool) -> pa.Table:
         columns = stored_columns(with_vectors=with_vectors)
@@ -301,9 +298,7 @@ async def _persistently(call: Callable[[], Awaitable[T]]) -> T:
     return await call()
 
 
-async def _whole_ties(
-    first: Callable[[int], Awaitable[pa.Table]], *, limit: int, by: str
-) -> pa.Table:
+async def _whole_ties(first: Callable[[int], Awaitable[pa.Table]], *, limit: int) -> pa.Table:
     """Return at least the first rows, with all that are equal to the last of them.
 
     Which of equal rows an engine puts first is its own affair; ours is the document's id.
@@ -311,7 +306,8 @@ async def _whole_ties(
     count = limit + 1
     while True:
         found = await first(count)
-        if found.num_rows < count or found[by][limit - 1] != found[by][count - 1]:
+        distances = found["_distance"]
+        if found.num_rows < count or distances[limit - 1] != distances[count - 1]:
             return found
         count *= 2
 
