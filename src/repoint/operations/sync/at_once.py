@@ -200,6 +200,8 @@ class _AtOnce:
         log = _Log.read(self._store, self._space, ids)
         slab, left = self._slab(log, stored, purged=frozenset(foreign))
         vectors = self._embeddings.of(slab, reuse=())
+        if vectors.failure is not None:
+            raise vectors.failure
         written = entries(slab, vectors)
         if written:
             collection.put(written, vectors.matrix)

@@ -200,6 +200,8 @@ class _Sync:
             self._upkeep.wrote(vectors.rows)
         deleted = sum(row.document is None for row in slab.rows[: vectors.rows])
         self._meter.add(vectors, tombstones=deleted, letters=refused)
+        if vectors.failure is not None:
+            raise vectors.failure
         return vectors.rows == len(slab.rows)
 
     def _letters(self) -> dict[DocumentId, DeadLetter]:

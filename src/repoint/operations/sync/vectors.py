@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from repoint.domain.catchup import Lease
-from repoint.domain.errors import InputRejectedError
+from repoint.domain.errors import InputRejectedError, UnavailableError
 from repoint.domain.ids import DocumentId
 from repoint.operations.embedding import Embedding
 from repoint.operations.sync.control import Control
@@ -39,7 +39,9 @@ class Vectors:
     refused: dict[int, InputRejectedError]
     embedded: int
     reused: int
-    tokens: int
+    tokens: int = 0
+    #: Why the model did not answer for the rest: to be raised once these rows are written.
+    failure: UnavailableError | None = None
 
 
 @dataclass(slots=True)
@@ -79,22 +81,31 @@ class Embeddings:
         Of the documents in ``reuse`` something may be stored already.
 
         Raises:
-            UnavailableError: the model does not answer.
+            UnavailableError: the model does not answer, not even for the first batch.
         """
         stored_digests, stored = self._stored(reuse)
         pool = _pool(slab, stored_digests)
         fresh = np.empty((len(pool.texts), self._collection.spec.dimensions), dtype=np.float32)
         rejected: dict[int, InputRejectedError] = {}
+        failure: UnavailableError | None = None
         done, tokens = 0, 0
         for span in _batches(len(pool.texts), self._batch):
             texts = pool.texts[span.start : span.stop]
             count = self._tokens.of(texts)
             if self._control.ended() or not self._control.spend(count):
                 break
-            with self._turns:
-                fresh[span.start : span.stop] = self._embed(texts, span.start, rejected)
+            try:
+                with self._turns:
+                    fresh[span.start : span.stop] = self._embed(texts, span.start, rejected)
+            except UnavailableError as error:
+                if not done:
+                    raise
+                failure = error  # what was paid for so far is not thrown away
+                break
             done, tokens = span.stop, tokens + count
-        return self._assemble(slab, pool, fresh[:done], stored, rejected, tokens)
+        vectors = self._assemble(slab, pool, fresh[:done], stored, rejected)
+        vectors.tokens, vectors.failure = tokens, failure
+        return vectors
 
     def _embed(
         self, texts: Sequence[str], first: int, rejected: dict[int, InputRejectedError]
@@ -126,7 +137,6 @@ class Embeddings:
         fresh: FloatMatrix,
         stored: FloatMatrix | None,
         rejected: dict[int, InputRejectedError],
-        tokens: int,
     ) -> Vectors:
         done = len(fresh)
         source = np.array(pool.source, dtype=np.int64)
@@ -148,7 +158,6 @@ class Embeddings:
             refused=refused,
             embedded=done,
             reused=int(np.count_nonzero(np.array(pool.source[:used], dtype=np.int64) < 0)),
-            tokens=tokens,
         )
 
 
