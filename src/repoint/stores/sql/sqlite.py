@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -37,6 +37,12 @@ PRAGMAS: Final = (
     "PRAGMA synchronous = FULL",
     "PRAGMA secure_delete = ON",
 )
+
+#: What a connection is used for at present.
+_READING: Final = "reading"
+_WRITING: Final = "writing"
+#: A statement failed: nothing of the transaction may be committed.
+_SPOILT: Final = "spoilt"
 
 BUSY_TIMEOUT: Final = timedelta(seconds=10)
 
@@ -106,15 +112,31 @@ class SqliteDatabase:
     def _translate(self, context: ExceptionContext) -> None:
         """Raise what the caller should see instead of the driver's error.
 
+        A statement that failed half-way must not be committed by a caller who passes over
+        the error, hence the transaction is spoilt from here on.
+
         Raises:
             RuntimeError: a write in ``read()``: the caller's mistake, not the store's state.
         """
-        connection = context.connection
-        code = getattr(context.original_exception, "sqlite_errorcode", None)
-        if connection and connection.info.get("reading") and code == sqlite3.SQLITE_READONLY:
-            raise RuntimeError("read() gives a view; write in begin()")
+        connection, problem = context.connection, context.original_exception
+        if connection is not None:
+            spoilt = connection.info.get("state") == _SPOILT
+            read_only = getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY
+            if read_only and connection.info.get("state") == _READING:
+                raise RuntimeError("read() gives a view; write in begin()")
+            if spoilt:
+                raise self._undone()
+            connection.info["state"] = _SPOILT
+            with suppress(sqlite3.Error):
+                _driver(connection).execute("PRAGMA query_only = 1")
         with in_our_words(self._path):
-            raise context.original_exception
+            raise problem
+
+    def _undone(self) -> StoreUnavailableError:
+        return StoreUnavailableError(
+            f"{self._path}: the transaction was undone by an earlier error",
+            hint="nothing was written; try again",
+        )
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -127,29 +149,22 @@ class SqliteDatabase:
             )
         try:
             with self._engine.connect() as connection:
-                connection.info["reading"] = False
+                connection.info["state"] = _WRITING
                 connection.exec_driver_sql("PRAGMA query_only = 0")
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
                 yield connection
-                self._commit(connection)
+                if connection.info["state"] == _SPOILT:
+                    raise self._undone()
+                connection.commit()
         finally:
             self._writers.release()
-
-    def _commit(self, connection: sa.Connection) -> None:
-        if not _driver(connection).in_transaction:
-            # SQLite undoes a whole transaction by itself when the disk is full.
-            raise StoreUnavailableError(
-                f"{self._path}: the transaction was undone by an earlier error",
-                hint="nothing was written; try again",
-            )
-        connection.commit()
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Give a connection with a snapshot, on which writing is refused."""
         self._leave_parent_behind()
         with self._engine.connect() as connection:
-            connection.info["reading"] = True
+            connection.info["state"] = _READING
             connection.exec_driver_sql("PRAGMA query_only = 1")
             connection.exec_driver_sql("BEGIN")
             # The snapshot is taken by the first look, not by BEGIN.

@@ -1,0 +1,253 @@
+"""Each guard of the schema is broken here in raw SQL, and holds."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+import pytest
+import sqlalchemy as sa
+
+from repoint.domain.ids import DocumentId, IndexName, Lsn, ReleaseName
+from repoint.domain.operation import Hold, Step
+from repoint.domain.rollout import Event
+from repoint.stores.sql import SqliteStore
+from repoint.stores.sql.migrations.versions.r0001_initial import GUARDS
+from repoint.stores.sql.tables import metadata
+from repoint.testing.store_samples import (
+    ANNA,
+    DOCS,
+    FAR_AHEAD,
+    NOW,
+    ONE,
+    V1,
+    V2,
+    document,
+    operation,
+    promotion,
+    release,
+    with_documents,
+)
+from repoint.wiring.clock import SystemClock
+
+V3: Final = ReleaseName("v3")
+
+#: The pointer of ``fill`` stands at epoch 1 with v1 in front.
+MOVE: Final = (
+    "INSERT INTO moves SELECT index_name, {epoch}, kind, {before}, NULL, 'v2', NULL, "
+    "actor, reason, at, checked FROM moves LIMIT 1"
+)
+RECORD: Final = (
+    "INSERT INTO audit SELECT {sequence}, at, actor, action, index_name, outcome, reason, "
+    "details, {previous}, digest FROM audit LIMIT 1"
+)
+
+#: What is refused by each trigger.
+BREAKS: Final = {
+    "head_never_falls": "UPDATE indexes SET head = head - 1",
+    "index_is_never_removed": "DELETE FROM indexes WHERE name = 'empty'",
+    "document_never_goes_back": "UPDATE documents SET lsn = 1 WHERE id = 'd1'",
+    "first_lsn_is_kept": "UPDATE documents SET first_lsn = 2 WHERE id = 'd1'",
+    "field_type_is_kept": "UPDATE fields SET type = 'boolean' WHERE name = 'year'",
+    "spec_is_immutable": "UPDATE releases SET spec = '{}' WHERE name = 'v1'",
+    "release_is_never_removed": "DELETE FROM releases WHERE name = 'v3'",
+    "needed_release_is_never_dropped": (
+        "UPDATE releases SET state = 'dropped' WHERE name = 'v1'"
+    ),
+    "watermark_never_falls": "UPDATE watermarks SET watermark = 3 WHERE release = 'v2'",
+    "watermark_never_passes_head": "UPDATE watermarks SET watermark = 99 WHERE release = 'v2'",
+    "watermark_starts_at_zero": (
+        "INSERT INTO watermarks (index_name, release, watermark, generation, windows) "
+        "VALUES ('docs', 'v9', 1, 0, 0)"
+    ),
+    "watermark_is_never_removed": "DELETE FROM watermarks WHERE release = 'v3'",
+    "attempts_never_fall": "UPDATE ranges SET attempt = 0 WHERE number = 2",
+    "done_stays_done": "UPDATE ranges SET done = 0 WHERE number = 1",
+    "slots_never_fall": "UPDATE slots SET slots = slots - 1",
+    "epoch_rises_by_one": MOVE.format(epoch=3, before="'v1'"),
+    "moves_are_a_chain": MOVE.format(epoch=2, before="'v2'"),
+    "moves_are_append_only": "UPDATE moves SET reason = 'another'",
+    "moves_are_never_removed": "DELETE FROM moves",
+    "finished_operation_stays_finished": (
+        "UPDATE operations SET notes = '{}' WHERE step = 'done'"
+    ),
+    "moved_operation_stays_moved": (
+        "UPDATE operations SET step = 'intended' WHERE step = 'moved'"
+    ),
+    "finished_rollout_stays_finished": (
+        "UPDATE rollouts SET phase = 'preparing' WHERE phase = 'aborted'"
+    ),
+    "audit_is_append_only": "UPDATE audit SET reason = 'another'",
+    "audit_is_never_removed": "DELETE FROM audit WHERE sequence = 2",
+    "audit_is_a_chain": RECORD.format(sequence=3, previous="previous"),
+}
+
+#: What is refused by a constraint, and the words in which SQLite says which.
+CONSTRAINTS: Final = {
+    "lsn_unique": (
+        "UPDATE documents SET lsn = 3 WHERE id = 'd2'",
+        "documents.index_name, documents.lsn",
+    ),
+    "one_row_a_document": (
+        """INSERT INTO documents SELECT index_name, id, 9, 9, deleted, characters, written_at,
+        content_hash, title, text, metadata FROM documents WHERE id = 'd1'""",
+        "documents.index_name, documents.id",
+    ),
+    "first_lsn_is_not_later": (
+        """INSERT INTO documents SELECT index_name, 'new', 8, 9, deleted, characters,
+        written_at, content_hash, title, text, metadata FROM documents WHERE id = 'd1'""",
+        "first_lsn_is_not_later",
+    ),
+    "tombstones_are_empty": (
+        "UPDATE documents SET deleted = 1 WHERE id = 'd1'",
+        "tombstones_are_empty",
+    ),
+    "epoch_unique": (
+        MOVE.format(epoch=1, before="NULL"),
+        "moves_are_a_chain|epoch_rises_by_one|moves.epoch",
+    ),
+    "one_open_rollout_per_index": (
+        "INSERT INTO rollouts VALUES (9, 'docs', 'v2', 'soaking', 1, 1)",
+        "rollouts.index_name",
+    ),
+    "one_open_operation_per_index": (
+        """INSERT INTO operations SELECT 'new', index_name, kind, release, actor, reason, owner,
+        'intended', epoch, started_at, notes FROM operations WHERE step = 'done'""",
+        "operations.index_name",
+    ),
+    "one_open_window_per_release": (
+        "INSERT INTO windows VALUES ('docs', 'v1', 2, 0, 4)",
+        "windows.index_name, windows.release",
+    ),
+    "a_pointer_names_releases": (
+        """INSERT INTO moves SELECT index_name, 2, kind, 'v1', NULL, 'v9', NULL, actor, reason,
+        at, checked FROM moves LIMIT 1""",
+        "FOREIGN KEY",
+    ),
+    "values_have_their_columns_type": ("UPDATE processes SET pid = 'many'", "processes.pid"),
+}
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store in which every table has a row."""
+    file = tmp_path_factory.mktemp("filled") / "store.db"
+    store = SqliteStore.open(file, clock=SystemClock())
+    fill(store)
+    store.close()
+    return file
+
+
+@pytest.fixture
+def raw(filled: Path, tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection on a copy of it, past all code of ours."""
+    shutil.copy(filled, tmp_path / "store.db")
+    connection = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+    connection.execute("PRAGMA foreign_keys = ON")
+    yield connection
+    connection.close()
+
+
+def fill(store: SqliteStore) -> None:
+    with_documents(store, 3)
+    with store.begin() as tx:
+        tx.indexes.create(IndexName("empty"), at=NOW)
+        tx.releases.add(release(V3))
+        tx.log.append(DOCS, [document("d1", year=2020)], at=NOW)
+        tx.access.place_hold(Hold(index=DOCS, release=V3, reason="why", actor=ANNA, at=NOW))
+        tx.catchup.open_window(DOCS, V2, bounds=[], high=Lsn(4))
+        tx.catchup.open_window(DOCS, V1, bounds=[Lsn(3), Lsn(4)], high=Lsn(4))
+        for _ in range(2):
+            lease = tx.catchup.lease(DOCS, V1, owner=ONE, now=NOW, until=FAR_AHEAD)
+            assert lease is not None
+            if lease.number == 1:
+                tx.catchup.declare_slots(lease, {DocumentId("d1"): 4})
+                tx.catchup.complete(lease)
+        tx.pointers.move(promotion(tx.pointers.pointer(DOCS), V1))
+        tx.pointers.advance(tx.pointers.open_rollout(DOCS, V1, at=NOW), Event.ABORT, at=NOW)
+        tx.pointers.open_rollout(DOCS, V2, at=NOW)
+        tx.operations.begin(operation("first"))
+        tx.operations.reach(operation("first"), Step.DONE)
+        tx.operations.begin(operation("second"))
+        tx.operations.reach(operation("second"), Step.MOVED)
+        for action in ("promote", "freeze"):
+            tx.audit.append(at=NOW, actor=ANNA, action=action)
+
+
+@pytest.mark.parametrize("guard", list(GUARDS))
+def test_a_guard_holds_what_its_name_says(raw: sqlite3.Connection, guard: str) -> None:
+    before = list(raw.iterdump())
+
+    with pytest.raises(sqlite3.IntegrityError, match=f"^{guard}$"):
+        raw.execute(BREAKS[guard])
+
+    assert list(raw.iterdump()) == before
+
+
+@pytest.mark.parametrize("constraint", list(CONSTRAINTS))
+def test_a_constraint_holds_what_its_name_says(
+    raw: sqlite3.Connection, constraint: str
+) -> None:
+    statement, words = CONSTRAINTS[constraint]
+    raw.execute("INSERT INTO processes VALUES ('p', 'host', 1, 1, 'program', 1, '{}')")
+
+    with pytest.raises(sqlite3.IntegrityError, match=words):
+        raw.execute(statement)
+
+
+def test_a_held_release_is_not_dropped(raw: sqlite3.Connection) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="needed_release_is_never_dropped"):
+        raw.execute("UPDATE releases SET state = 'dropped' WHERE name = 'v3'")
+
+
+def test_a_watermark_falls_only_to_zero_and_only_with_its_generation(
+    raw: sqlite3.Connection,
+) -> None:
+    for change in (
+        "watermark = 0",
+        "watermark = 3, generation = 1",
+        "watermark = 0, generation = 2",
+        "generation = -1",
+    ):
+        with pytest.raises(sqlite3.IntegrityError, match="watermark_never_falls"):
+            raw.execute("UPDATE watermarks SET " + change + " WHERE release = 'v2'")  # noqa: S608 - ours
+
+    raw.execute("UPDATE watermarks SET watermark = 0, generation = 1 WHERE release = 'v2'")
+
+
+def test_the_first_record_of_the_audit_is_the_genesis(tmp_path: Path) -> None:
+    file = tmp_path / "store.db"
+    SqliteStore.open(file, clock=SystemClock()).close()
+    raw = sqlite3.connect(file, isolation_level=None)
+    for sequence, previous in ((2, "0" * 64), (1, "1" * 64)):
+        with pytest.raises(sqlite3.IntegrityError, match="audit_is_a_chain"):
+            raw.execute(
+                "INSERT INTO audit VALUES (?, 1, 'a', 'b', '', 'done', '', '{}', ?, 'd')",
+                (sequence, previous),
+            )
+    raw.close()
+
+
+def test_every_guard_has_a_statement_that_it_refuses(raw: sqlite3.Connection) -> None:
+    triggers = raw.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+
+    assert {name for (name,) in triggers} == set(BREAKS) == set(GUARDS)
+
+
+def test_every_named_check_and_index_of_the_tables_is_in_the_file(
+    raw: sqlite3.Connection,
+) -> None:
+    schema = "\n".join(row[0] for row in raw.execute("SELECT sql FROM sqlite_schema") if row[0])
+    items = chain.from_iterable(
+        [*table.constraints, *table.indexes] for table in metadata.tables.values()
+    )
+    named = {
+        str(item.name)
+        for item in items
+        if isinstance(item, sa.Constraint | sa.Index) and item.name is not None
+    }
+
+    assert {"lsn_unique", "one_open_rollout_per_index", "tombstones_are_empty"} <= named
+    assert {name for name in named if name not in schema} == set()
