@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Literal, TypeAlias
 
+from repoint.client import catchup
 from repoint.client.keeping import Keeper
 from repoint.domain import filter_syntax
 from repoint.domain.access import Action
+from repoint.domain.catchup import DeadLetter
 from repoint.domain.document import Document, Json
 from repoint.domain.errors import UnknownFieldError
 from repoint.domain.filters import Filter, Scalar
@@ -35,6 +37,7 @@ from repoint.operations.rollback import Replay, RollbackOptions, RollbackReport
 from repoint.operations.routing import Route
 from repoint.operations.session import authorise
 from repoint.operations.status import IndexStatus
+from repoint.operations.sync import AppliedNow, Progress, SyncPlan, SyncReport
 from repoint.ports.store import Appended
 from repoint.sources.record import document_of
 from repoint.wiring.evaluations import NoEvaluations
@@ -176,6 +179,54 @@ class Index:
         """Return all releases, oldest first."""
         with self._session.store.read() as view:
             return view.releases.all(self._name)
+
+    # Catching up
+
+    def plan(self, release: str) -> SyncPlan:
+        """Return what bringing a release into step would take; only a sample is embedded."""
+        return catchup.estimate(self._session, self._name, release_name(release))
+
+    def sync(
+        self,
+        release: str,
+        *,
+        budget_tokens: int | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> SyncReport:
+        """Bring a release to the log's head as of now: the first time and every other.
+
+        Whatever ends it early (``stop``, a pause, a freeze, the budget, a crash), the next
+        call goes on from there.
+        """
+        return catchup.bring_into_step(
+            self._session,
+            self._name,
+            release_name(release),
+            budget_tokens=budget_tokens,
+            progress=progress,
+            stop=stop,
+        )
+
+    def set_pace(
+        self, release: str, *, paused: bool | None = None, throttle: float | None = None
+    ) -> None:
+        """Pause or resume a release's backfill, or limit its rows a second; 0 is no limit."""
+        releases.set_pace(
+            self._session, self._name, release_name(release), paused=paused, throttle=throttle
+        )
+
+    def dead_letters(self, release: str) -> list[DeadLetter]:
+        """Return the documents that a release could not take, and why."""
+        return catchup.dead_letters(self._session, self._name, release_name(release))
+
+    def retry_dead_letters(self, release: str) -> AppliedNow:
+        """Give a release's dead letters to its model once more."""
+        return catchup.retry_dead_letters(self._session, self._name, release_name(release))
+
+    def settle(self, *, seconds: float) -> None:
+        """Wait at most so long until every live release has what this process wrote."""
+        self._keeper.settle(seconds=seconds)
 
     # Moves
 

@@ -52,19 +52,24 @@ class Keeper:
                         raise error
             self._session.clock.sleep(_POLL_S)
 
-    def close(self, *, settle_seconds: float) -> None:
-        """End the worker; give it up to that long to finish what was written."""
+    def settle(self, *, seconds: float) -> None:
+        """Wait at most so long until every live release has what was written."""
         follower = self._follower
         if follower is None:
             return
         with self._session.store.read() as view:
             head = view.log.head(self._index)
-        deadline = self._session.clock.monotonic() + settle_seconds
+        deadline = self._session.clock.monotonic() + seconds
         while self._session.clock.monotonic() < deadline and not follower.last_error:
             if not self._behind("all", head, paused_too=False):
                 break
             self._session.clock.sleep(_POLL_S)
-        follower.close()
+
+    def close(self, *, settle_seconds: float) -> None:
+        """End the worker; give it up to that long to finish what was written."""
+        if self._follower is not None:
+            self.settle(seconds=settle_seconds)
+            self._follower.close()
 
     def _enable(self) -> None:
         enabled, self._enabled = self._enabled, True
