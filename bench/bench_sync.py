@@ -1,0 +1,88 @@
+"""``sync`` beside the bare loop: embed a batch, write a batch, with the same model.
+
+The bare loop is the simplest that one would write: no log, no order, no crash safety; it
+adds to a plain LanceDB table.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+
+import lancedb
+import pyarrow as pa
+from bench.models import MINILM, STATIC
+from bench.texts import documents
+from bench.workspaces import fill, in_step, workspace
+
+from repoint.domain.document import Document
+from repoint.domain.spec import ReleaseSpec
+from repoint.embedders.onnx import OnnxEmbedder
+from repoint.embedders.static import StaticEmbedder
+from repoint.ports.embedder import Embedder, Purpose
+from repoint.wiring.clock import SystemClock
+
+
+def measure(*, seed: int, smoke: bool) -> dict[str, float]:
+    """Return documents a second of both, and sync's share of the bare loop's speed."""
+    figures: dict[str, float] = {}
+    for name, spec, size in (
+        ("minilm", MINILM, 256 if smoke else 3_000),
+        ("static", STATIC, 1_000 if smoke else 40_000),
+    ):
+        corpus = documents(size, seed=seed)
+        clock = SystemClock()
+        embedder: Embedder = (
+            OnnxEmbedder.open(spec.model, clock=clock)
+            if spec.model.provider == "onnx"
+            else StaticEmbedder.open(spec.model, clock=clock)
+        )
+        embedder.embed(["warm"], purpose=Purpose.DOCUMENT)
+        halves = [_bare(embedder, corpus), _ours(spec, corpus)]
+        if seed % 2:  # whoever goes second finds a warmer machine: take turns
+            halves = [_bare(embedder, corpus), halves[1]]
+        bare, ours = halves
+        figures[f"{name}_bare_docs_per_s"] = size / bare
+        figures[f"{name}_sync_docs_per_s"] = size / ours
+        figures[f"{name}_sync_share"] = bare / ours
+    return figures
+
+
+def _ours(spec: ReleaseSpec, corpus: Sequence[Document]) -> float:
+    with workspace() as (repoint, _):
+        index = repoint.create_index("docs")
+        fill(index, corpus)
+        return in_step(repoint, "docs", "v1", spec)
+
+
+def _bare(embedder: Embedder, corpus: Sequence[Document]) -> float:
+    batch = max(embedder.traits.batch, 256)
+    with tempfile.TemporaryDirectory(prefix="repoint-bench-") as folder:
+        table = lancedb.connect(folder).create_table(
+            "bare",
+            schema=pa.schema(
+                [
+                    ("id", pa.string()),
+                    ("text", pa.string()),
+                    ("group", pa.string()),
+                    ("vector", pa.list_(pa.float32(), embedder.dimensions)),
+                ]
+            ),
+        )
+        began = time.perf_counter()
+        for start in range(0, len(corpus), batch):
+            part = corpus[start : start + batch]
+            vectors = embedder.embed([d.text for d in part], purpose=Purpose.DOCUMENT)
+            flat = pa.array(vectors.reshape(-1), pa.float32())
+            table.add(
+                pa.table(
+                    {
+                        "id": [d.id for d in part],
+                        "text": [d.text for d in part],
+                        "group": [str(d.metadata["group"]) for d in part],
+                        "vector": pa.FixedSizeListArray.from_arrays(flat, embedder.dimensions),
+                    }
+                )
+            )
+        return time.perf_counter() - began
