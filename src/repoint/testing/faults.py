@@ -19,14 +19,16 @@ would without power.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import count
 from typing import Final
 
-from repoint.domain.document import Entry
+from repoint.domain.document import Entry, Json
 from repoint.domain.filters import Filter
 from repoint.domain.ids import CollectionName, DocumentId, Fingerprint, Lsn
+from repoint.domain.spec import ModelSpec, ReleaseSpec, RerankSpec
+from repoint.ports.archive import Archive
 from repoint.ports.backend import (
     Backend,
     Capabilities,
@@ -39,8 +41,11 @@ from repoint.ports.backend import (
     SpaceVector,
     StoredBatch,
 )
+from repoint.ports.drivers import Drivers
 from repoint.ports.embedder import Embedder, EmbedderTraits, Purpose
+from repoint.ports.reranker import Reranker
 from repoint.ports.store import ChangeFeed, Store, Transaction
+from repoint.ports.text import Preparer
 
 #: No operation under test makes more calls than this.
 _ENDLESS: Final = 100_000
@@ -120,11 +125,15 @@ def fuses() -> Iterator[Fuse]:
 
 
 class FusedStore:
-    """A store whose transactions can be cut, just before and just after their commit."""
+    """A store whose transactions can be cut, just before and just after their commit.
 
-    def __init__(self, store: Store, fuse: Fuse) -> None:
+    Views leave nothing behind, so they are only cut when ``views`` asks for it.
+    """
+
+    def __init__(self, store: Store, fuse: Fuse, *, views: bool = False) -> None:
         self._store = store
         self._fuse = fuse
+        self._views = views
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
@@ -136,11 +145,16 @@ class FusedStore:
             mine = self._fuse.before("commit")
         self._fuse.done("commit", mine=mine)
 
-    def read(self) -> AbstractContextManager[Transaction]:
-        """Open a view; reading leaves nothing behind, so it is only cut by a blown fuse."""
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """Open a view; cut by a blown fuse, and before or after it where views are cut."""
         if self._fuse.blown:
             raise PowerCut
-        return self._store.read()
+        mine = self._fuse.before("read") if self._views else False
+        with self._store.read() as view:
+            yield view
+        if self._views:
+            self._fuse.done("read", mine=mine)
 
     def watch(self) -> ChangeFeed:
         """Return a feed, as it is."""
@@ -289,3 +303,84 @@ class FusedEmbedder:
     def close(self) -> None:
         """Close the model."""
         self._embedder.close()
+
+
+class LateCollection(FusedCollection):
+    """A collection whose writer dies at its n-th write, which is still on its way.
+
+    ``arrive`` lets the captured write happen at last: after its lease ran out, its range
+    was redone, and later windows were applied.
+    """
+
+    def __init__(self, collection: Collection, fuse: Fuse, *, at: int) -> None:
+        super().__init__(collection, fuse)
+        self._target = collection
+        self._left = at
+        self._late: tuple[Sequence[Entry], SpaceMatrix] | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether a write is on its way."""
+        return self._late is not None
+
+    def put(self, entries: Sequence[Entry], vectors: SpaceMatrix) -> None:
+        """Write, or capture the write and cut the power.
+
+        Raises:
+            PowerCut: it was captured.
+        """
+        self._left -= 1
+        if self._left:
+            super().put(entries, vectors)
+            return
+        self._late = (entries, vectors)
+        self._fuse.cut = "late put"
+        raise PowerCut
+
+    def arrive(self) -> None:
+        """Let the captured write happen, once."""
+        if self._late is not None:
+            entries, vectors = self._late
+            self._late = None
+            self._target.put(entries, vectors)
+
+
+class FusedArchive:
+    """An archive whose writing can be cut."""
+
+    def __init__(self, archive: Archive, fuse: Fuse) -> None:
+        self._archive = archive
+        self._fuse = fuse
+
+    def keep(self, name: str, content: Mapping[str, Json]) -> str:
+        """Keep, with a cut before or after."""
+        with self._fuse.call("keep"):
+            return self._archive.keep(name, content)
+
+
+class FusedDrivers:
+    """Drivers whose backends and models are fused."""
+
+    def __init__(self, drivers: Drivers, fuse: Fuse) -> None:
+        self._drivers = drivers
+        self._fuse = fuse
+
+    def backend(self, name: str) -> FusedBackend:
+        """Return the backend, fused."""
+        return FusedBackend(self._drivers.backend(name), self._fuse)
+
+    def embedder(self, model: ModelSpec) -> FusedEmbedder:
+        """Return the model, fused."""
+        return FusedEmbedder(self._drivers.embedder(model), self._fuse)
+
+    def reranker(self, spec: RerankSpec) -> Reranker:
+        """Return the reranker, as it is."""
+        return self._drivers.reranker(spec)
+
+    def preparer(self, spec: ReleaseSpec) -> Preparer:
+        """Return the preparation, as it is: it calls nothing outside."""
+        return self._drivers.preparer(spec)
+
+    def close(self) -> None:
+        """Close the drivers."""
+        self._drivers.close()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Final, Self
 
 import numpy as np
 
 from repoint.backends.memory import MemoryBackend
-from repoint.domain.document import Document
+from repoint.domain.document import Document, LogRow
 from repoint.domain.errors import InputRejectedError, UnavailableError
 from repoint.domain.ids import (
     CollectionName,
@@ -56,7 +58,7 @@ class Workbench:
         parallel: int = 1,
     ) -> None:
         self.clock = clock or FrozenClock()
-        self.store: Store = SqliteStore.open(folder / "control.db", clock=self.clock)
+        self.store: Store = SqliteStore.open(_control_store(folder), clock=self.clock)
         self.backend: Backend = backend or MemoryBackend()
         self.embedder = CountingEmbedder(DIMENSIONS, batch=batch, parallel=parallel)
         with self.store.begin() as tx:
@@ -136,6 +138,16 @@ class Workbench:
         with self.store.begin() as tx:
             return tx.log.append(INDEX, changes, at=self.clock.now()).head
 
+    def rows(self) -> list[LogRow]:
+        """Return the whole log."""
+        with self.store.read() as view:
+            return view.log.rows(INDEX, above=Lsn(0), upto=view.log.head(INDEX))
+
+    def head(self) -> Lsn:
+        """Return the log's head."""
+        with self.store.read() as view:
+            return view.log.head(INDEX)
+
     def watermark(self, release: Release | None = None) -> Lsn:
         """Return how far a release is."""
         release = release or self.release
@@ -165,11 +177,8 @@ class Workbench:
         prepare = Preparation.of(release.spec).prepare
         model = HashingEmbedder(dimensions=DIMENSIONS)  # so that no check counts as work
         embedding = Embedding(release.spec.model, model, release.fingerprint)
+        rows = {row.id: row for row in self.rows()}
         with self.store.read() as view:
-            rows = {
-                row.id: row
-                for row in view.log.rows(INDEX, above=Lsn(0), upto=view.log.head(INDEX))
-            }
             letters = {one.document for one in view.dead_letters.all(INDEX, release.name)}
         wanted: dict[tuple[str, int], tuple[int, str, bytes]] = {}
         for row in rows.values():
@@ -191,6 +200,22 @@ class Workbench:
             for key in sorted(wanted.keys() | found.keys())
             if wanted.get(key) != found.get(key)
         ]
+
+
+@cache
+def _template() -> bytes:
+    """Return an empty control store: copying one is faster than migrating each time."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "control.db"
+        SqliteStore.open(path, clock=FrozenClock()).close()
+        return path.read_bytes()
+
+
+def _control_store(folder: Path) -> Path:
+    path = folder / "control.db"
+    if not path.exists():
+        path.write_bytes(_template())
+    return path
 
 
 class CountingEmbedder:
