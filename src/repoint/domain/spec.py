@@ -13,13 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Final, TypeVar, get_args, get_origin, get_type_hints
+from typing import ClassVar, Final, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 from repoint.domain.errors import BadSpecError
 from repoint.domain.ids import Fingerprint
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 
 class Distance(StrEnum):
@@ -213,7 +210,13 @@ def from_tree(tree: Mapping[str, object], *, source: str = "spec") -> ReleaseSpe
     return _built(ReleaseSpec, tree, at="", source=source)
 
 
-_T = TypeVar("_T", bound="DataclassInstance")
+class _Fields(Protocol):
+    """Any dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[object]]]
+
+
+_T = TypeVar("_T", bound=_Fields)
 
 
 def _built(kind: type[_T], tree: object, *, at: str, source: str) -> _T:

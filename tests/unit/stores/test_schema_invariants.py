@@ -108,6 +108,14 @@ CONSTRAINTS: Final = {
         MOVE.format(epoch=1, before="NULL"),
         "moves_are_a_chain|epoch_rises_by_one|moves.epoch",
     ),
+    "phase_is_known": (
+        "INSERT INTO rollouts VALUES (9, 'docs', 'v2', 'Soaking', 1, 1)",
+        "phase_is_known",
+    ),
+    "step_is_known": (
+        "UPDATE operations SET step = 'moving' WHERE step = 'moved'",
+        "step_is_known",
+    ),
     "one_open_rollout_per_index": (
         "INSERT INTO rollouts VALUES (9, 'docs', 'v2', 'soaking', 1, 1)",
         "rollouts.index_name",

@@ -240,6 +240,10 @@ sa.Table(
     _at("opened_at"),
     _at("changed_at"),
     _of_release(),
+    sa.CheckConstraint(
+        "phase IN ('preparing', 'soaking', 'accepted', 'rolled_back', 'aborted')",
+        name="phase_is_known",
+    ),
     sa.Index(
         "one_open_rollout_per_index",
         "index_name",
@@ -265,6 +269,9 @@ sa.Table(
     _at("started_at"),
     _text("notes"),
     _of_index(),
+    sa.CheckConstraint(
+        "step IN ('intended', 'moved', 'done', 'abandoned')", name="step_is_known"
+    ),
     sa.Index(
         "one_open_operation_per_index",
         "index_name",
