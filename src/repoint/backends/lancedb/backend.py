@@ -14,7 +14,7 @@ from lancedb import AsyncConnection, AsyncTable
 from repoint.backends.lancedb import indexes
 from repoint.backends.lancedb.collection import LanceCollection
 from repoint.backends.lancedb.engine import run
-from repoint.backends.lancedb.failures import FAILURES, translated
+from repoint.backends.lancedb.failures import FAILURES, exists, translated
 from repoint.backends.lancedb.schema import spec_of, table_schema
 from repoint.domain.errors import (
     CollectionMissingError,
@@ -55,12 +55,12 @@ class LanceBackend:
         indexes.check(spec.ann)
         at = self._at(spec.name)
         with translated(at):
-            if not at.is_dir():
+            if not exists(at):
                 self._folder.mkdir(parents=True, exist_ok=True)
                 try:
                     run(self._connection().create_table(spec.name, schema=table_schema(spec)))
                 except (ValueError, *FAILURES):
-                    if not at.is_dir():
+                    if not exists(at):
                         raise
                     # Another process made it in the meantime; what it made is checked below.
         return self.open(spec.name, fingerprint=spec.fingerprint)
@@ -68,7 +68,7 @@ class LanceBackend:
     def open(self, name: CollectionName, *, fingerprint: Fingerprint) -> LanceCollection:
         """Open a collection whose schema carries this fingerprint."""
         at = self._at(name)
-        if not at.is_dir():
+        if not exists(at):
             raise CollectionMissingError(collection=name)
         with translated(at):
             table: AsyncTable = run(self._connection().open_table(name))
@@ -133,7 +133,9 @@ class LanceBackend:
         return self._folder / f"{name}.lance"
 
     def _tables(self) -> list[CollectionName]:
-        return [CollectionName(path.stem) for path in self._folder.glob("*.lance")]
+        return [
+            CollectionName(path.stem) for path in self._folder.glob("*.lance") if exists(path)
+        ]
 
     def _is_ours(self, name: CollectionName) -> bool:
         with translated(self._at(name)):

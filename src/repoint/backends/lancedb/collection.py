@@ -181,7 +181,7 @@ class LanceCollection:
         with self._writing, translated(self._at):
             if self._spec.lexical:
                 run(_persistently(partial(indexes.add_text_index, self._table)))
-            run(_persistently(partial(self._table.optimize, cleanup_older_than=KEPT)))
+            run(_persistently(partial(indexes.merge, self._table, older_than=KEPT)))
             run(_persistently(partial(indexes.bring_up, self._table, self._spec)))
 
     def _schema_with(self, wanted: dict[str, pa.DataType]) -> pa.Schema:

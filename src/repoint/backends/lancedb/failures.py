@@ -1,7 +1,8 @@
 """What the engine raises, as errors that say what to do next.
 
-The engine gives every failure as ``RuntimeError`` or ``OSError`` with a text. The one part
-of the text that is read is the operating system's error number, which has no other place.
+The engine gives every failure as ``RuntimeError`` or ``OSError`` with a text. Two parts of
+the text are read, because they have no other place: the operating system's error number,
+and the name of the file that was not there, which is then looked for.
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _READ_ONLY: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
+def exists(table: Path) -> bool:
+    """Return whether there is a table in this folder."""
+    return (table / "_versions").is_dir()
+
+
 @contextmanager
 def translated(table: Path) -> Iterator[None]:
     """Turn what the engine raises about this table's folder into our errors."""
@@ -43,7 +49,7 @@ def translated(table: Path) -> Iterator[None]:
     except FAILURES as error:
         raise _translation(error, table) from error
     except ValueError as error:
-        if table.is_dir():
+        if exists(table):
             raise  # our own mistake: the engine refuses what was asked
         raise CollectionMissingError(collection=table.stem) from error
 
@@ -65,11 +71,12 @@ def _translation(error: Exception, table: Path) -> RepointError:
             f"{table.parent} cannot be written",
             hint="check that its disk is mounted for writing and who owns the folder",
         )
-    if not table.is_dir():
+    if not exists(table):
         return CollectionMissingError(collection=table.stem)
-    if number == errno.ENOENT:
+    named = re.search(re.escape(table.name) + r"/([\w./-]*\w)", str(error))
+    if named and not (table / named[1]).exists():
         return CorruptionError(
-            f"a file of collection {table.stem!r} is gone: {_first_line(error)}",
+            f"file {named[1]} of collection {table.stem!r} is gone",
             hint="rebuild it with: repoint diff --repair",
         )
     return BackendUnavailableError(f"collection {table.stem!r}: {_first_line(error)}")

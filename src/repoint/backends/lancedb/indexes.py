@@ -10,23 +10,28 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from lancedb import AsyncTable
 from lancedb.index import FTS, BTree, HnswFlat, IvfFlat
 
+from repoint.backends.lancedb.schema import KEY
 from repoint.domain.errors import UnsupportedError
 from repoint.domain.spec import AnnKind, AnnSpec, Distance
 from repoint.ports.backend import CollectionSpec
 
 #: ``AnnKind.AUTO`` builds no approximate index for fewer chunks.
 EXACT_BELOW: Final = 20_000
-#: A partition needs rows to be trained with.
-LEAST_ROWS: Final = 256
+#: Partitions are trained with vectors: no index for fewer, whatever the spec asks for.
+LEAST_VECTORS: Final = 256
+#: Vectors sampled for each partition, and rounds of k-means: more changed no recall.
+SAMPLE_RATE: Final = 64
+ITERATIONS: Final = 15
 #: Rows from which a look-up of documents goes through an index.
 DOCUMENT_INDEX_FROM: Final = 10_000
 #: Partitions that a search looks into at least; more when a filter leaves too few hits.
-NPROBES: Final = 40
+NPROBES: Final = 100
 
 _BUILD: Final[Mapping[AnnKind, frozenset[str]]] = {
     AnnKind.AUTO: frozenset({"num_partitions", "sample_rate", "max_iterations"}),
@@ -92,12 +97,38 @@ async def coverage(table: AsyncTable) -> Coverage | None:
     return None
 
 
+async def merge(table: AsyncTable, *, older_than: timedelta) -> None:
+    """Extend the indexes by what they do not cover, merge small files, let old ones go."""
+    covered = await coverage(table)
+    if covered is not None and covered.unindexed:
+        await _touch(table)
+    await table.optimize(cleanup_older_than=older_than)
+
+
+async def _touch(table: AsyncTable) -> None:
+    """Write one row again, so that what the vector index does not cover has a vector.
+
+    The engine cannot extend a vector index by emptied slots alone: it fails to find the
+    file that it did not write. A collection of nothing else needs no such index.
+    """
+    one = await table.query().where("vector IS NOT NULL").limit(1).to_arrow()
+    if one.num_rows:
+        # Only if the row still stands: an insertion could bring a purged one back.
+        again = table.merge_insert(list(KEY))
+        await again.when_matched_update_all(where="target.lsn <= source.lsn").execute(one)
+        return
+    for index in await table.list_indices():
+        if index.columns == ["vector"]:
+            await table.drop_index(index.name)
+
+
 async def bring_up(table: AsyncTable, spec: CollectionSpec) -> None:
     """Make the indexes that the collection should have by now."""
     rows = await table.count_rows()
     if rows >= DOCUMENT_INDEX_FROM and "document" not in await _indexed_columns(table):
         await table.create_index("document", config=BTree())
-    config = _approximate(spec.ann, spec.distance, rows)
+    vectors = await table.count_rows("vector IS NOT NULL")
+    config = _approximate(spec.ann, spec.distance, vectors)
     covered = await coverage(table)
     # Partitions fit the size they were made for: once it has doubled they are made anew.
     if config is not None and (covered is None or covered.unindexed > covered.indexed):
@@ -108,15 +139,20 @@ async def _indexed_columns(table: AsyncTable) -> set[str]:
     return {index.columns[0] for index in await table.list_indices()}
 
 
-def _approximate(ann: AnnSpec, distance: Distance, rows: int) -> IvfFlat | HnswFlat | None:
-    least = EXACT_BELOW if ann.kind is AnnKind.AUTO else LEAST_ROWS
-    if ann.kind is AnnKind.FLAT or rows < least:
+def _approximate(ann: AnnSpec, distance: Distance, vectors: int) -> IvfFlat | HnswFlat | None:
+    least = EXACT_BELOW if ann.kind is AnnKind.AUTO else LEAST_VECTORS
+    if ann.kind is AnnKind.FLAT or vectors < least:
         return None
     index: IvfFlat | HnswFlat
     if ann.kind is AnnKind.HNSW:
         index = HnswFlat(distance_type=distance.value, num_partitions=1)
     else:
-        index = IvfFlat(distance_type=distance.value, num_partitions=round(math.sqrt(rows)))
+        index = IvfFlat(
+            distance_type=distance.value,
+            num_partitions=round(math.sqrt(vectors)),
+            sample_rate=SAMPLE_RATE,
+            max_iterations=ITERATIONS,
+        )
     for name, value in ann.build.items():  # ``check`` let only known names in
         setattr(index, name, int(value))
     return index
