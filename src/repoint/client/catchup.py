@@ -11,6 +11,7 @@ from repoint.operations import releases
 from repoint.operations.session import Session, authorise
 from repoint.operations.sync import (
     AppliedNow,
+    Follower,
     Limits,
     Progress,
     SyncPlan,
@@ -49,6 +50,24 @@ def bring_into_step(
         progress=progress,
         stop=stop,
     )
+
+
+def follow(session: Session, index: IndexName) -> Follower:
+    """Return a running worker that keeps every live release of an index in step.
+
+    Close it to end it.
+    """
+    authorise(session, Action.SYNC, index)
+    session.announce()
+    follower = Follower(
+        session.store,
+        session.spaces,
+        index=index,
+        owner=session.process.id,
+        clock=session.clock,
+    )
+    follower.start()
+    return follower
 
 
 def estimate(session: Session, index: IndexName, name: ReleaseName) -> SyncPlan:

@@ -37,7 +37,7 @@ from repoint.operations.rollback import Replay, RollbackOptions, RollbackReport
 from repoint.operations.routing import Route
 from repoint.operations.session import authorise
 from repoint.operations.status import IndexStatus
-from repoint.operations.sync import AppliedNow, Progress, SyncPlan, SyncReport
+from repoint.operations.sync import AppliedNow, Follower, Progress, SyncPlan, SyncReport
 from repoint.ports.store import Appended
 from repoint.sources.record import document_of
 from repoint.wiring.evaluations import NoEvaluations
@@ -207,6 +207,10 @@ class Index:
             progress=progress,
             stop=stop,
         )
+
+    def follow(self) -> Follower:
+        """Start a worker that keeps every live release in step until it is closed."""
+        return catchup.follow(self._session, self._name)
 
     def set_pace(
         self, release: str, *, paused: bool | None = None, throttle: float | None = None
