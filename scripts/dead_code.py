@@ -27,10 +27,17 @@ CALLED_BY_DECORATOR: Final = (
     "@model_validator",
     "@pytest.fixture",
 )
-#: Called by a name fixed elsewhere: pytest's hooks and tests, pydantic's settings.
+#: Called by a name fixed elsewhere: pytest's hooks and tests, pydantic's settings, a request
+#: handler's methods, and what is set on the objects of onnxruntime and tokenizers.
 CALLED_BY_NAME: Final = (
     "Test*",
+    "do_POST",
+    "intra_op_num_threads",
+    "log_message",
+    "log_severity_level",
     "model_config",
+    "normalizer",
+    "pre_tokenizer",
     "pytest_*",
     "settings_customise_sources",
     "test_*",

@@ -29,7 +29,7 @@ _Integer: TypeAlias = type[np.int64] | type[np.int32]
 _Column: TypeAlias = npt.NDArray[np.int64 | np.int32]
 
 #: Texts in one run of the graph; they are neighbours in length, so little is padding.
-_RUN: Final = 32
+_RUN: Final = 16
 _TOKENIZER_ENDINGS: Final = ("tokenizer.json", "tokenizer_config.json")
 #: Inputs that this driver can fill.
 _INPUTS: Final = ("input_ids", "attention_mask", "token_type_ids")
@@ -260,6 +260,8 @@ class OnnxEmbedder:
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = self._threads
         settings.log_severity_level = 3
+        # Threads that spin while they wait take the cores from whatever else runs here.
+        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             session: _Session = onnxruntime.InferenceSession(
                 str(self._model_file), settings, providers=["CPUExecutionProvider"]

@@ -198,7 +198,7 @@ class Embedding:
         if faults:
             raise self._rejected(f"the query {next(iter(faults.values()))}")
         finished = self._finished(rows)
-        finished.flags.writeable = False  # shared with every later caller through the cache
+        finished.setflags(write=False)  # shared with every later caller through the cache
         return [SpaceVector(self._space, row) for row in finished]
 
     def count_tokens(self, texts: Sequence[str]) -> int:
