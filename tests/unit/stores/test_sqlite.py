@@ -384,7 +384,7 @@ def test_half_a_surrogate_pair_in_a_reason_is_bad_input(file: Path) -> None:
         tx.audit.append(at=NOW, actor=ANNA, action="freeze", reason="\udcff")
 
 
-def test_deleted_text_is_gone_from_the_file(file: Path) -> None:
+def test_forgotten_text_is_gone_from_every_file_at_once(file: Path) -> None:
     secret = "the secret of this document " * 20
     with opened(file) as store:
         with_index(store)
@@ -394,5 +394,28 @@ def test_deleted_text_is_gone_from_the_file(file: Path) -> None:
             tx.log.append(DOCS, [document("a").id], at=NOW)
             tx.log.forget(DOCS, [document("b").id])
 
-    content = b"".join(part.read_bytes() for part in file.parent.glob("store.db*"))
-    assert secret[:28].encode() not in content
+        content = b"".join(part.read_bytes() for part in file.parent.glob("store.db*"))
+        assert b"the secret" not in content
+
+
+def test_forgetting_does_not_wait_for_a_view(file: Path) -> None:
+    with opened(file, busy_timeout=timedelta(seconds=PATIENCE_SECONDS)) as store:
+        with_documents(store, 2)
+        with store.read() as view:
+            assert view.log.head(DOCS) == 2
+            with store.begin() as tx:
+                tx.log.forget(DOCS, [document("d1").id])
+            assert [row.id for row in view.log.scan(DOCS, after=None, limit=9)] == ["d1", "d2"]
+        with store.begin() as tx:
+            assert [row.id for row in tx.log.scan(DOCS, after=None, limit=9)] == ["d2"]
+
+
+def test_a_store_stays_the_same_when_the_working_folder_changes(
+    file: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent)
+    with opened(Path(file.name)) as store:
+        monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+        with_documents(store, 1)
+    with opened(file) as store, store.read() as tx:
+        assert tx.log.head(DOCS) == 1

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from repoint.stores.sql.tables import Instant
 
@@ -33,7 +33,7 @@ def test_no_instant_stays_none() -> None:
 
 def test_an_instant_has_64_bits_in_every_database() -> None:
     narrow = Instant().load_dialect_impl(sqlite.dialect())
-    wide = Instant().load_dialect_impl(postgresql.dialect())
+    wide = Instant().load_dialect_impl(sa.make_url("postgresql://").get_dialect()())
 
     assert isinstance(narrow, sa.Integer)  # SQLite's INTEGER has 64 bits
     assert isinstance(wide, sa.BigInteger)

@@ -125,7 +125,7 @@ def _content(document: Document) -> _Content:
             f"{problem.object[problem.start : problem.end]!r}",
             hint="decode the source with its own encoding, or with errors='replace'",
         ) from problem
-    except (TypeError, ValueError) as problem:
+    except (TypeError, ValueError, RecursionError) as problem:
         raise BadInputError(
             f"document {document.id!r} has metadata that JSON cannot hold: {problem}"
         ) from problem

@@ -12,6 +12,10 @@ from sqlalchemy.dialects.sqlite import Insert, dialect
 #: Many rows at once: compiled once, run as the driver's own executemany.
 COMPILER: Final = dialect()
 
+#: Set in a connection's ``info`` when rows were removed for good: the database may hold
+#: their old pages somewhere, and whoever commits must see to it that they go.
+FORGOTTEN: Final = "forgotten"
+
 
 def insert(table: sa.Table) -> Insert:  # type: ignore[explicit-any]  # its default
     """Return an insert that knows ``on_conflict_do_update``."""

@@ -13,7 +13,7 @@ from repoint.domain.document import Document, FieldType, LogRow
 from repoint.domain.ids import DocumentId, IndexName, Lsn
 from repoint.ports.store import Appended
 from repoint.stores.sql import appending, codec
-from repoint.stores.sql.dialect import members
+from repoint.stores.sql.dialect import FORGOTTEN, members
 from repoint.stores.sql.indexes import require_index
 from repoint.stores.sql.tables import documents, fields, indexes, instant
 
@@ -122,6 +122,7 @@ class SqlDocumentLog:
 
     def forget(self, index: IndexName, ids: Sequence[DocumentId]) -> None:
         """Remove rows for good: purge of tombstones, erasure. The head stays."""
+        self._connection.info[FORGOTTEN] = True
         self._connection.execute(
             sa.delete(documents).where(
                 documents.c.index_name == index, documents.c.id.in_(members(ids))

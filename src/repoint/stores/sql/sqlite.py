@@ -24,6 +24,7 @@ from sqlalchemy.pool import QueuePool
 from repoint.domain.errors import BadInputError, StoreUnavailableError, UnsupportedError
 from repoint.ports.clock import Clock
 from repoint.stores.sql import schema
+from repoint.stores.sql.dialect import FORGOTTEN
 from repoint.stores.sql.sqlite_errors import in_our_words
 from repoint.stores.sql.sqlite_feed import SqliteFeed
 from repoint.stores.sql.store import SqlStore
@@ -78,7 +79,8 @@ class SqliteDatabase:
     """Connections, locks and errors of one SQLite file."""
 
     def __init__(self, path: Path, *, clock: Clock, busy_timeout: timedelta) -> None:
-        self._path = path
+        # Absolute: later connections must not follow a change of the working folder.
+        self._path = path.absolute()
         self._clock = clock
         self._busy_s = busy_timeout.total_seconds()
         self._pid = os.getpid()
@@ -150,12 +152,15 @@ class SqliteDatabase:
         try:
             with self._engine.connect() as connection:
                 connection.info["state"] = _WRITING
+                connection.info.pop(FORGOTTEN, None)
                 connection.exec_driver_sql("PRAGMA query_only = 0")
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
                 yield connection
                 if connection.info["state"] == _SPOILT:
                     raise self._undone()
                 connection.commit()
+                if connection.info.pop(FORGOTTEN, False):
+                    _empty_wal(_driver(connection))
         finally:
             self._writers.release()
 
@@ -256,3 +261,16 @@ def _driver(connection: sa.Connection) -> sqlite3.Connection:
     raw: object = connection.connection.dbapi_connection
     assert isinstance(raw, sqlite3.Connection)  # noqa: S101 - the creator made it
     return raw
+
+
+def _empty_wal(connection: sqlite3.Connection) -> None:
+    """Overwrite what the write-ahead log still holds of forgotten rows, unless a view needs it.
+
+    The rows are gone either way; their old pages in the log are, too, at the next time that
+    nobody reads.
+    """
+    (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    connection.execute("PRAGMA busy_timeout = 0")
+    with suppress(sqlite3.OperationalError):  # the commit stands, whatever happens here
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    connection.execute(f"PRAGMA busy_timeout = {int(patience)}")
