@@ -54,7 +54,7 @@ class LanceBackend:
         """Make the collection, or open it when it is already there."""
         indexes.check(spec.ann)
         at = self._at(spec.name)
-        with translated(at):
+        with translated(at, making=True):
             if not exists(at):
                 self._folder.mkdir(parents=True, exist_ok=True)
                 try:

@@ -29,7 +29,7 @@ from repoint.backends.lancedb.schema import (
     stored_columns,
 )
 from repoint.domain.document import Entry
-from repoint.domain.errors import UnsupportedError
+from repoint.domain.errors import BackendUnavailableError, CorruptionError, UnsupportedError
 from repoint.domain.filters import Filter
 from repoint.domain.ids import DocumentId, Lsn
 from repoint.domain.spec import Distance
@@ -149,8 +149,12 @@ class LanceCollection:
     def scan(self, *, with_vectors: bool = False) -> Iterator[StoredBatch]:
         """Return an iterator over the chunks that stand now."""
         with translated(self._at):
-            reader = run(self._reader(stored_columns(with_vectors=with_vectors)))
-        return self._batches(reader)
+            snapshot = run(self._snapshot())
+            query = snapshot.query().where(FILLED)
+            query = query.select(stored_columns(with_vectors=with_vectors))
+            reader = run(query.to_batches(max_batch_length=BATCH))
+            version = run(snapshot.version())
+        return self._batches(reader, version)
 
     def counts(self) -> Counts:
         """Return how much it holds; a document is counted by its first slot."""
@@ -263,14 +267,19 @@ class LanceCollection:
         await table.checkout(version)
         return table
 
-    async def _reader(self, columns: list[str]) -> AsyncRecordBatchReader:
-        query = (await self._snapshot()).query().where(FILLED).select(columns)
-        return await query.to_batches(max_batch_length=BATCH)
-
-    def _batches(self, reader: AsyncRecordBatchReader) -> Iterator[StoredBatch]:
+    def _batches(self, reader: AsyncRecordBatchReader, version: int) -> Iterator[StoredBatch]:
         while True:
-            with translated(self._at):
-                batch = run(_next(reader))
+            try:
+                with translated(self._at):
+                    batch = run(_next(reader))
+            except CorruptionError as error:
+                if run(self._table.version()) == version:
+                    raise
+                raise BackendUnavailableError(
+                    f"a scan of {self._spec.name} was overtaken: what is rewritten "
+                    f"meanwhile is kept for {KEPT.total_seconds() / 60:.0f} minutes",
+                    hint="start it again",
+                ) from error
             if batch is None:
                 return
             if batch.num_rows:

@@ -36,8 +36,11 @@ def exists(table: Path) -> bool:
 
 
 @contextmanager
-def translated(table: Path) -> Iterator[None]:
-    """Turn what the engine raises about this table's folder into our errors."""
+def translated(table: Path, *, making: bool = False) -> Iterator[None]:
+    """Turn what the engine raises about this table's folder into our errors.
+
+    While it is being made, its absence is no finding.
+    """
     try:
         yield
     except UnicodeEncodeError as error:
@@ -47,9 +50,9 @@ def translated(table: Path) -> Iterator[None]:
             hint="such text is no valid Unicode: correct it at its source",
         ) from error
     except FAILURES as error:
-        raise _translation(error, table) from error
+        raise _translation(error, table, making=making) from error
     except ValueError as error:
-        if exists(table):
+        if making or exists(table):
             raise  # our own mistake: the engine refuses what was asked
         raise CollectionMissingError(collection=table.stem) from error
 
@@ -59,7 +62,7 @@ def may_pass(error: Exception) -> bool:
     return _number(error) not in _FULL | _READ_ONLY
 
 
-def _translation(error: Exception, table: Path) -> RepointError:
+def _translation(error: Exception, table: Path, *, making: bool) -> RepointError:
     number = _number(error)
     if number in _FULL:
         return BackendUnavailableError(
@@ -71,6 +74,8 @@ def _translation(error: Exception, table: Path) -> RepointError:
             f"{table.parent} cannot be written",
             hint="check that its disk is mounted for writing and who owns the folder",
         )
+    if making:
+        return BackendUnavailableError(f"{table.parent}: {_first_line(error)}")
     if not exists(table):
         return CollectionMissingError(collection=table.stem)
     named = re.search(re.escape(table.name) + r"/([\w./-]*\w)", str(error))

@@ -1,0 +1,117 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+STAND_INS: Final = "('lance_namespace', 'lance_namespace_urllib3_client', 'overrides')"
+
+WHAT_WE_USE: Final = f"""
+import sys
+import repoint.backends.lancedb.engine
+left = [m for m in sys.modules if m.partition('.')[0] in {STAND_INS}]
+assert not left, left
+
+import lancedb
+folder = sys.argv[1]
+db = lancedb.connect(folder)
+table = db.create_table("t", [{{"id": n, "vector": [float(n), 1.0]}} for n in range(5)])
+merge = table.merge_insert("id").when_not_matched_insert_all()
+merge.execute([{{"id": 9, "vector": [9.0, 1.0]}}])
+assert [row["id"] for row in table.search([9.0, 1.0]).limit(1).to_list()] == [9]
+assert db.open_table("t").count_rows() == 6
+assert db.list_tables().tables == ["t"]
+"""
+
+THE_REAL_ONES: Final = """
+import repoint.backends.lancedb.engine
+import lancedb.namespace
+import lance_namespace
+from lance_namespace_urllib3_client.models.query_table_request import QueryTableRequest
+assert lance_namespace.__file__
+real = lance_namespace.ListTablesResponse(tables=["t"])
+assert type(real).__module__.startswith("lance_namespace_urllib3_client")
+picked = lancedb.namespace.ListTablesResponse
+assert type(picked(tables=["t"])) is type(real)
+assert isinstance(real, picked)
+assert picked.model_fields.keys() == type(real).model_fields.keys()
+"""
+
+PLAINLY: Final = """
+import sys
+import repoint.backends.lancedb.engine
+assert "lance_namespace" in sys.modules
+import lance_namespace
+import lancedb.db
+assert lancedb.db.ListTablesResponse is lance_namespace.ListTablesResponse
+"""
+
+ALREADY_THERE: Final = """
+import lancedb
+before = lancedb
+import repoint.backends.lancedb.engine
+import lancedb.db, lance_namespace
+assert before is lancedb
+assert lancedb.db.ListTablesResponse is lance_namespace.ListTablesResponse
+"""
+
+FROM_THREADS: Final = """
+import threading
+failed = []
+def work():
+    try:
+        from repoint.backends.lancedb import LanceBackend
+        assert LanceBackend
+    except BaseException as error:
+        failed.append(error)
+threads = [threading.Thread(target=work) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert not failed, failed
+"""
+
+COLLECTING: Final = """
+import gc, sys
+assert gc.isenabled()
+import repoint.backends.lancedb.engine
+assert gc.isenabled()
+assert not [f for f in sys.meta_path if type(f).__module__.startswith("repoint")]
+"""
+
+
+def run(code: str, *arguments: str, **environment: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_the_engine_works_without_what_was_left_out(tmp_path: Path) -> None:
+    run(WHAT_WE_USE, str(tmp_path / "db"))
+
+
+def test_others_get_the_real_packages_afterwards() -> None:
+    run(THE_REAL_ONES)
+
+
+def test_a_variable_imports_the_engine_as_it_is() -> None:
+    run(PLAINLY, REPOINT_PLAIN_LANCEDB_IMPORT="1")
+
+
+def test_an_engine_that_is_already_there_is_left_alone() -> None:
+    run(ALREADY_THERE)
+
+
+def test_threads_that_import_at_once_get_the_same() -> None:
+    run(FROM_THREADS)
+
+
+def test_an_import_leaves_nothing_of_itself_behind() -> None:
+    run(COLLECTING)
