@@ -8,7 +8,7 @@ import time
 from bench.texts import documents
 from bench.workspaces import fill, workspace
 
-from repoint.sources.opening import open_source
+from repoint.sources.files.opening import open_source
 
 
 def measure(*, seed: int, smoke: bool) -> dict[str, float]:

@@ -39,7 +39,7 @@ from repoint.operations.session import authorise
 from repoint.operations.status import IndexStatus
 from repoint.operations.sync import AppliedNow, Follower, Progress, SyncPlan, SyncReport
 from repoint.ports.store import Appended
-from repoint.sources.record import document_of
+from repoint.sources.files.record import document_of
 from repoint.wiring.evaluations import NoEvaluations
 from repoint.wiring.workspace import Workspace
 

@@ -1,1 +1,1 @@
-"""Where documents come from: files read as a stream, each record checked and named by line."""
+"""Where documents come from."""

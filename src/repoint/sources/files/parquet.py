@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repoint.domain.errors import BadInputError
-from repoint.sources.reader import Row
+from repoint.sources.files.reader import Row
 
 #: Rows in memory at once; a text may be megabytes.
 _BATCH: Final = 256

@@ -12,10 +12,10 @@ from typing import Final, Self, TypeAlias
 
 from repoint.domain.document import Document
 from repoint.domain.errors import BadInputError, BadLineError, NotFoundError, UnsupportedError
-from repoint.sources.lines import ByteLines
-from repoint.sources.reader import Reader, Row
-from repoint.sources.record import document_of
-from repoint.sources.seen import SeenIds
+from repoint.sources.files.lines import ByteLines
+from repoint.sources.files.reader import Reader, Row
+from repoint.sources.files.record import document_of
+from repoint.sources.files.seen import SeenIds
 
 
 class SourceFormat(StrEnum):
@@ -163,7 +163,7 @@ def _opened(path: Path, kind: SourceFormat) -> tuple[int, Reader]:
         if path.suffix.lower() == ".gz":
             hint = "unpack it: Parquet compresses by itself"
             raise UnsupportedError(driver="parquet", what="files in .gz", hint=hint)
-        from repoint.sources.parquet import ParquetFile  # noqa: PLC0415  # pyarrow is heavy
+        from repoint.sources.files.parquet import ParquetFile  # noqa: PLC0415  # pyarrow is heavy
 
         return size, ParquetFile(path, source=str(path))
     except FileNotFoundError as error:
@@ -174,10 +174,10 @@ def _opened(path: Path, kind: SourceFormat) -> tuple[int, Reader]:
 
 def _reader(kind: SourceFormat, lines: ByteLines, name: str) -> Reader:
     if kind is SourceFormat.CSV:
-        from repoint.sources.csv_file import CsvFile  # noqa: PLC0415  # only when it is one
+        from repoint.sources.files.csv_file import CsvFile  # noqa: PLC0415  # only when it is one
 
         return CsvFile(lines, source=name)
-    from repoint.sources.jsonl import JsonLines  # noqa: PLC0415  # only when it is one
+    from repoint.sources.files.jsonl import JsonLines  # noqa: PLC0415  # only when it is one
 
     return JsonLines(lines, source=name)
 

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from repoint.domain.document import Document
 from repoint.domain.errors import BadInputError, BadLineError, NotFoundError, UnsupportedError
 from repoint.domain.ids import DocumentId
-from repoint.sources import lines
-from repoint.sources.opening import SourceFormat, open_source
-from repoint.sources.record import document_of
-from repoint.sources.seen import SeenIds
+from repoint.sources.files import lines
+from repoint.sources.files.opening import SourceFormat, open_source
+from repoint.sources.files.record import document_of
+from repoint.sources.files.seen import SeenIds
 
 
 class Write(Protocol):
@@ -142,7 +142,7 @@ def test_a_line_longer_than_any_text_is_skipped_without_reading_it_whole(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lines, "LONGEST_LINE", 100)
-    monkeypatch.setattr("repoint.sources.jsonl.LONGEST_LINE", 100)
+    monkeypatch.setattr("repoint.sources.files.jsonl.LONGEST_LINE", 100)
     path = write(
         {"_id": "a", "text": "t"}, {"_id": "b", "text": "t" * 990}, {"_id": "c", "text": "t"}
     )

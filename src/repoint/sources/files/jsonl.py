@@ -10,8 +10,8 @@ from typing import Final
 import msgspec
 
 from repoint.domain.errors import BadLineError
-from repoint.sources.lines import LONGEST_LINE, ByteLines
-from repoint.sources.reader import Row
+from repoint.sources.files.lines import LONGEST_LINE, ByteLines
+from repoint.sources.files.reader import Row
 
 _ESCAPED_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from repoint.domain.errors import BadLineError
-from repoint.sources.lines import ByteLines
-from repoint.sources.reader import Row
-from repoint.sources.record import LONGEST_TEXT
+from repoint.sources.files.lines import ByteLines
+from repoint.sources.files.reader import Row
+from repoint.sources.files.record import LONGEST_TEXT
 
 _WHOLE: Final = re.compile(r"[+-]?\d{1,18}")
 _OWN: Final = frozenset({"_id", "id", "title", "text"})
