@@ -11,10 +11,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from repoint.wiring.spec_reference import spec_reference
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 #: From a page's path, relative to the checkout, to what renders its whole text.
-PAGES: Final[Mapping[str, Callable[[], str]]] = MappingProxyType({})
+PAGES: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
+    {"docs/reference/spec.md": spec_reference}
+)
 
 
 def stale(root: Path = ROOT) -> dict[str, str]:
