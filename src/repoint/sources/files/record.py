@@ -60,7 +60,7 @@ def _document(record: object) -> Document:
             raise _NoDocumentError("there is no text", hint='its key is "text"')
         raise _NoDocumentError(
             "text and title are both empty, so nothing could ever find it",
-            hint="leave it out, or delete it with: repoint docs delete",
+            hint="leave it out, or delete it with: repoint delete",
         )
     return Document(id=id_, text=text, title=title, metadata=_metadata(record))
 
