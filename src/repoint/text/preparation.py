@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -120,6 +121,6 @@ def _libraries(
     names = {step.library for step in steps if step.library}
     if chunking.size is not None:
         names.add("semantic-text-splitter")
-        if chunking.unit is ChunkUnit.TOKENS and tokenizer is not None:
+        if chunking.unit is ChunkUnit.TOKENS and isinstance(tokenizer, Path):
             names.add("tokenizers")
     return MappingProxyType({name: library_version(name) for name in sorted(names)})
