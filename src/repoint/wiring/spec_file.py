@@ -46,7 +46,7 @@ def load_spec(origin: Path | str, *, source: str = "spec") -> ReleaseSpec:
     """Return the spec in a file, or in a text that ``source`` names in errors.
 
     A spec that leaves the dimensions to the model has 0 there, and a local model's digest is
-    empty: ``domain.spec_completion.complete`` fills them in once the model is open.
+    empty: ``operations.releases.complete`` fills them in once the model is open.
 
     Raises:
         BadSpecError: it cannot be read; the error says where and what to write.
