@@ -69,8 +69,7 @@ class ModelSection(Section):
         ge=0,
         le=65_536,
         description=(
-            "Length of the vectors; needed for `hashing`, else 0 or left out asks the model;"
-            " fewer than the model's cuts its vectors"
+            "Length of the vectors; needed for `hashing`, else 0 or left out asks the model"
         ),
     )
     normalise: bool = Field(True, description="Whether vectors are given the length 1")  # noqa: FBT003  # pydantic takes the default first
