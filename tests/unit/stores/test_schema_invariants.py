@@ -14,7 +14,7 @@ from repoint.domain.ids import DocumentId, IndexName, Lsn, ReleaseName
 from repoint.domain.operation import Hold, Step
 from repoint.domain.rollout import Event
 from repoint.stores.sql import SqliteStore
-from repoint.stores.sql.migrations.versions.r0001_initial import GUARDS
+from repoint.stores.sql.migrations.initial_guards import GUARDS
 from repoint.stores.sql.tables import metadata
 from repoint.testing.store_samples import (
     ANNA,
