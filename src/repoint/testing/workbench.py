@@ -14,7 +14,7 @@ import numpy as np
 
 from repoint.backends.memory import MemoryBackend
 from repoint.domain.document import Document, LogRow
-from repoint.domain.errors import InputRejectedError, UnavailableError
+from repoint.domain.errors import InputRejectedError, NotFoundError, UnavailableError
 from repoint.domain.ids import (
     CollectionName,
     DocumentId,
@@ -25,14 +25,16 @@ from repoint.domain.ids import (
     collection_name,
 )
 from repoint.domain.release import Release, ReleaseState
-from repoint.domain.spec import ChunkingSpec, ModelSpec, ReleaseSpec
+from repoint.domain.spec import ChunkingSpec, ModelSpec, ReleaseSpec, RerankSpec
 from repoint.embedders.hashing import HashingEmbedder
 from repoint.operations.embedding import Embedding
 from repoint.operations.spaces import Space, collection_spec
 from repoint.ports.backend import Backend, Collection, FloatMatrix
 from repoint.ports.clock import Clock
 from repoint.ports.embedder import Embedder, EmbedderTraits, Purpose
+from repoint.ports.reranker import Reranker
 from repoint.ports.store import Store
+from repoint.ports.text import Preparer
 from repoint.stores.sql.sqlite import SqliteStore
 from repoint.testing.clock import FrozenClock
 from repoint.text.preparation import Preparation
@@ -200,6 +202,38 @@ class Workbench:
             for key in sorted(wanted.keys() | found.keys())
             if wanted.get(key) != found.get(key)
         ]
+
+
+class BenchDrivers:
+    """``ports.drivers.Drivers`` that always gives the bench's own backend and model."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+
+    def backend(self, name: str) -> Backend:
+        """Return the bench's backend, whatever its name."""
+        del name
+        return self._bench.backend
+
+    def embedder(self, model: ModelSpec) -> Embedder:
+        """Return the bench's counting model."""
+        del model
+        return self._bench.embedder
+
+    def reranker(self, spec: RerankSpec) -> Reranker:
+        """Refuse: the bench has none.
+
+        Raises:
+            NotFoundError: always.
+        """
+        raise NotFoundError(what="reranker", name=spec.provider)
+
+    def preparer(self, spec: ReleaseSpec) -> Preparer:
+        """Return the real preparation."""
+        return Preparation.of(spec)
+
+    def close(self) -> None:
+        """Do nothing: the bench closes."""
 
 
 @cache

@@ -1,0 +1,156 @@
+"""A follower keeps every live release in step, shows what fails, and ends promptly."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from repoint.domain.errors import MissingModelError, RateLimitedError, UnavailableError
+from repoint.domain.ids import ProcessId, ReleaseName
+from repoint.domain.release import Release, ReleaseState
+from repoint.operations.spaces import Spaces
+from repoint.operations.sync import Follower, Limits
+from repoint.operations.sync.follow import patience
+from repoint.testing.workbench import INDEX, RELEASE, BenchDrivers, Workbench
+from repoint.wiring.clock import SystemClock
+
+LIMITS = Limits(range_rows=8, ranges=3)
+#: Only a broken follower gets near it.
+ENOUGH = 60.0
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Workbench]:
+    with Workbench(tmp_path, clock=SystemClock()) as bench:
+        yield bench
+
+
+@pytest.fixture
+def follower(bench: Workbench) -> Iterator[Follower]:
+    follower = following(bench)
+    yield follower
+    follower.close()
+
+
+def following(bench: Workbench, owner: str = "follower") -> Follower:
+    follower = Follower(
+        bench.store,
+        Spaces(BenchDrivers(bench)),
+        index=INDEX,
+        owner=ProcessId(owner),
+        clock=bench.clock,
+        limits=LIMITS,
+    )
+    follower.start()
+    return follower
+
+
+def until(bench: Workbench, reached: Callable[[], bool]) -> None:
+    """Return when it is so, looking again after every commit."""
+    deadline = bench.clock.monotonic() + ENOUGH
+    feed = bench.store.watch()
+    while not reached():
+        assert bench.clock.monotonic() < deadline, "it never came to that"
+        feed.changed(timeout=0.05)
+    feed.close()
+
+
+def in_step(bench: Workbench, release: Release | None = None) -> Callable[[], bool]:
+    return lambda: bench.watermark(release) == bench.head()
+
+
+def test_writes_reach_the_collection_by_themselves(
+    bench: Workbench, follower: Follower
+) -> None:
+    bench.write({"a": "words", "b": "more"})
+    until(bench, in_step(bench))
+    bench.write({"a": None})
+    follower.wake()
+    until(bench, in_step(bench))
+    assert bench.differences() == []
+
+
+def test_a_release_that_becomes_live_is_followed(bench: Workbench, follower: Follower) -> None:
+    bench.write({"a": "words"})
+    other = bench.add_release(ReleaseName("r2"), chunk=40)
+    until(bench, in_step(bench, other))
+    assert bench.differences(other) == []
+    assert not follower.last_error
+
+
+def test_two_followers_do_each_others_work_no_harm(bench: Workbench) -> None:
+    followers = [following(bench, f"f{n}") for n in range(2)]
+    for turn in range(10):
+        bench.write({f"d{n}": f"turn {turn} of {n}" for n in range(turn, turn + 10)})
+    until(bench, in_step(bench))
+    for follower in followers:
+        follower.close()
+    assert bench.differences() == []
+
+
+def test_a_failure_is_shown_until_it_is_over(bench: Workbench) -> None:
+    bench.embedder.fails = [UnavailableError("the provider is away")]
+    bench.write({"a": "words"})
+    follower = following(bench)
+    until(bench, lambda: bool(follower.last_error) or in_step(bench)())
+    until(bench, in_step(bench))
+    until(bench, lambda: not follower.last_error)
+    follower.close()
+    assert bench.differences() == []
+
+
+def test_a_bug_does_not_end_a_lane(bench: Workbench) -> None:
+    bench.embedder.fails = [ZeroDivisionError("a bug")]
+    bench.write({"a": "words"})
+    follower = following(bench)
+    until(bench, in_step(bench))
+    follower.close()
+
+
+def test_a_paused_release_is_left_alone_until_it_is_resumed(bench: Workbench) -> None:
+    with bench.store.begin() as tx:
+        tx.releases.set_pace(INDEX, RELEASE, paused=True, throttle=None)
+    other = bench.add_release(ReleaseName("r2"), chunk=40)
+    follower = following(bench)
+    bench.write({"a": "words"})
+    until(bench, in_step(bench, other))
+    assert bench.watermark() == 0
+    with bench.store.begin() as tx:
+        tx.releases.set_pace(INDEX, RELEASE, paused=False, throttle=None)
+    until(bench, in_step(bench))
+    follower.close()
+
+
+def test_a_retired_release_is_followed_no_longer(bench: Workbench, follower: Follower) -> None:
+    until(bench, in_step(bench))
+    other = bench.add_release(ReleaseName("r2"), chunk=40)
+    with bench.store.begin() as tx:
+        tx.releases.set_state(INDEX, RELEASE, ReleaseState.RETIRED)
+    bench.write({"a": "words"})
+    until(bench, in_step(bench, other))
+    assert bench.watermark() == 0
+    assert not follower.last_error
+
+
+def test_closing_ends_every_thread_even_in_the_middle_of_a_backfill(bench: Workbench) -> None:
+    before = threading.active_count()
+    bench.write({f"d{n}": f"words {n}" for n in range(2_000)})
+    follower = following(bench)
+    until(bench, lambda: len(bench.embedder.embedded) > 0)
+    follower.close()
+    follower.close()
+    assert threading.active_count() == before
+
+
+def test_patience_grows_is_bounded_and_does_what_a_provider_asks() -> None:
+    away = UnavailableError("away")
+    waits = [patience(away, n) for n in range(1, 30)]
+    assert waits == sorted(waits)
+    assert waits[-1] == 60.0
+    asked = RateLimitedError("slow down", retry_after=timedelta(seconds=90))
+    assert patience(asked, 1) == 90.0
+    endless = RateLimitedError("go away", retry_after=timedelta(days=9))
+    assert patience(endless, 1) == 900.0
+    assert patience(MissingModelError(model="m", why="gone"), 1) >= 10.0
