@@ -172,7 +172,12 @@ class LanceCollection:
     def purge(
         self, documents: Sequence[DocumentId] = (), *, emptied_below: Lsn | None = None
     ) -> None:
-        """Delete these documents' rows, and emptied slots below the LSN."""
+        """Delete these documents' rows, and emptied slots below the LSN.
+
+        Nothing reads them again. Their bytes stay in a file until ``optimise`` rewrites it,
+        which it does for small files and for those of which a tenth is deleted, and
+        ``KEPT`` longer; dropping the collection removes them at once.
+        """
         conditions = [_among(part) for part in _parts(documents)]
         if emptied_below is not None:
             conditions.append(f"text IS NULL AND lsn < {int(emptied_below)}")
