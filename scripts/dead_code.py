@@ -28,10 +28,15 @@ CALLED_BY_DECORATOR: Final = (
     "@pytest.fixture",
 )
 #: Called by a name fixed elsewhere: pytest's hooks and tests, pydantic's settings, a request
-#: handler's methods, and what is set on the objects of onnxruntime and tokenizers.
+#: handler's methods, what is set on the objects of onnxruntime and tokenizers, an importer's
+#: methods, and what Python itself calls on a class.
 CALLED_BY_NAME: Final = (
     "Test*",
+    "__*__",
+    "create_module",
     "do_POST",
+    "exec_module",
+    "find_spec",
     "intra_op_num_threads",
     "log_message",
     "log_severity_level",
