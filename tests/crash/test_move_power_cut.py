@@ -123,16 +123,23 @@ def epoch(stage: Stage) -> int:
         return view.pointers.pointer(INDEX).epoch
 
 
-@pytest.mark.parametrize("then", ["rollback", "reconcile"])
+@pytest.mark.parametrize(
+    ("then", "views"),
+    [
+        ("rollback", False),
+        ("reconcile", False),
+        pytest.param("rollback", True, marks=pytest.mark.campaign),
+    ],
+)
 def test_a_rollback_cut_anywhere_is_finished_exactly_once(
-    promoted: Stage, tmp_path: Path, then: str
+    promoted: Stage, tmp_path: Path, then: str, *, views: bool
 ) -> None:
     cuts = 0
     for stage, where in cut_everywhere(
         promoted,
         tmp_path,
         lambda stage, dying: stage.rollback(by=dying),
-        views=then == "rollback",
+        views=views,
     ):
         cuts += 1
         intended = is_frozen(stage) or moved(stage, MoveKind.ROLLBACK)
@@ -174,7 +181,7 @@ def test_a_promotion_cut_anywhere_happened_once_or_not_at_all(
         prepared,
         tmp_path,
         lambda stage, dying: stage.promote("v2", by=dying),
-        views=then == "promote",
+        views=False,
     ):
         cuts += 1
         went = moved(stage, MoveKind.PROMOTE)
@@ -195,7 +202,7 @@ def test_a_promotion_cut_anywhere_happened_once_or_not_at_all(
         assert not is_frozen(stage), where
         whole(stage, where)
         # The way back is there, or the way forward.
-        if epoch(stage) == 2:
+        if then == "promote":
             assert stage.rollback(by=second).verified, where
     assert cuts > 20
 
