@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Literal, TypeAlias
 
-from repoint.client import catchup
+from repoint.client import catchup, comparing
 from repoint.client.keeping import Keeper
 from repoint.domain import filter_syntax
 from repoint.domain.access import Action
@@ -31,6 +31,8 @@ from repoint.operations import (
     rollback,
     status,
 )
+from repoint.operations.diff import DiffReport
+from repoint.operations.diff_releases import ReleasesReport
 from repoint.operations.promote import PromoteOptions, PromoteReport
 from repoint.operations.query import Answer
 from repoint.operations.rollback import Replay, RollbackOptions, RollbackReport
@@ -206,6 +208,16 @@ class Index:
             budget_tokens=budget_tokens,
             progress=progress,
             stop=stop,
+        )
+
+    def diff(self, release: str) -> DiffReport:
+        """Return how a release differs from the log at its watermark, document by document."""
+        return comparing.with_the_log(self._session, self._name, release_name(release))
+
+    def diff_releases(self, a: str, b: str) -> ReleasesReport:
+        """Return which documents two releases hold differently."""
+        return comparing.with_each_other(
+            self._session, self._name, release_name(a), release_name(b)
         )
 
     def follow(self) -> Follower:
