@@ -115,6 +115,11 @@ class Control:
             start = max(self._due, self._clock.monotonic())
             self._due = start + rows / throttle
         while (left := start - self._clock.monotonic()) > 0 and not self.ended():
+            if self._throttle != throttle:
+                # Somebody changed it: what was reserved under the old one counts no more.
+                with self._lock:
+                    self._due = self._clock.monotonic()
+                return
             self._clock.sleep(min(left, _NAP))
 
     def _look(self) -> Stopped | None:

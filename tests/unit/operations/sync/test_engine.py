@@ -1,6 +1,7 @@
 """Sync brings a collection from its watermark to the head, pays once, and stops cleanly."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -330,3 +331,24 @@ def letters(bench: Workbench) -> dict[str, tuple[str, int]]:
     with bench.store.read() as view:
         found = view.dead_letters.all(INDEX, RELEASE)
     return {one.document: (one.code, one.attempts) for one in found}
+
+
+def test_a_throttle_that_is_lifted_is_waited_for_no_longer(bench: Workbench) -> None:
+    bench.write(corpus(20))
+    with bench.store.begin() as tx:
+        tx.releases.set_pace(INDEX, RELEASE, paused=False, throttle=0.001)
+    report = bring(bench, replace(SMALL, hands=1), stop=lifting(bench, after=3.0))
+    assert report.complete
+    assert bench.clock.monotonic() < 60
+
+
+def lifting(bench: Workbench, *, after: float) -> Callable[[], bool]:
+    """Lift the throttle, as another process would, once the clock has moved on."""
+
+    def look() -> bool:
+        if bench.clock.monotonic() > after:
+            with bench.store.begin() as tx:
+                tx.releases.set_pace(INDEX, RELEASE, paused=False, throttle=None)
+        return False
+
+    return look

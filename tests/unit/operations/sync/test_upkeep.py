@@ -1,0 +1,71 @@
+"""Indexes are brought up to date when it is worth it, and not for each small catch-up."""
+
+import pytest
+
+from repoint.operations.sync import Limits, Upkeep, sync
+from repoint.ports.backend import Collection, Counts
+from repoint.testing.faults import Fuse, FusedCollection
+from repoint.testing.workbench import WORKER, Workbench
+
+LIMITS = Limits(hands=1, range_rows=10, slab_texts=10, optimise_rows=50, optimise_puts=8)
+
+
+class Tended(FusedCollection):
+    """Counts how often it is optimised, and claims to have that much without an index."""
+
+    def __init__(self, collection: Collection, *, unindexed: int | None = None) -> None:
+        super().__init__(collection, Fuse(1_000_000, after=False))
+        self.optimised = 0
+        self._unindexed = unindexed
+
+    def optimise(self) -> None:
+        self.optimised += 1
+
+    def counts(self) -> Counts:
+        return Counts(documents=0, chunks=0, unindexed=self._unindexed)
+
+
+def bring(bench: Workbench, tended: Tended, upkeep: Upkeep | None = None) -> None:
+    sync(
+        bench.store,
+        bench.space(collection=tended),
+        owner=WORKER,
+        clock=bench.clock,
+        limits=LIMITS,
+        upkeep=upkeep,
+    )
+
+
+@pytest.mark.parametrize(("rows", "times"), [(49, 0), (50, 1), (79, 1)])
+def test_a_backfill_is_optimised_once_at_its_end(
+    bench: Workbench, rows: int, times: int
+) -> None:
+    tended = Tended(bench.collection())
+    bench.write({f"d{n}": f"words {n}" for n in range(rows)})
+    bring(bench, tended)
+    assert tended.optimised == times
+
+
+def test_small_catch_ups_pile_up_before_one_pays(bench: Workbench) -> None:
+    tended, upkeep = Tended(bench.collection()), Upkeep()
+    for turn in range(1, 17):
+        bench.write({"d": f"version {turn}"})
+        bring(bench, tended, upkeep)
+        assert tended.optimised == turn // 8
+
+
+def test_much_without_an_index_is_noticed_before_that(bench: Workbench) -> None:
+    limits_reached = Upkeep()
+    tended = Tended(bench.collection(), unindexed=20_000)
+    limits = Limits(hands=1)
+    for turn in range(32):
+        bench.write({"d": f"version {turn}"})
+        sync(
+            bench.store,
+            bench.space(collection=tended),
+            owner=WORKER,
+            clock=bench.clock,
+            limits=limits,
+            upkeep=limits_reached,
+        )
+    assert tended.optimised == 1
