@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from types import NoneType, UnionType
 from typing import ClassVar, Final, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
@@ -235,13 +236,18 @@ def _built(kind: type[_T], tree: object, *, at: str, source: str) -> _T:
     for name, f in known.items():
         if name not in tree and _is_required(f):
             raise BadSpecError(source=source, field=f"{prefix}{name}", why="is missing")
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     return kind(
         **{
             name: _value(hints[name], value, at=f"{prefix}{name}", source=source)
             for name, value in tree.items()
         }
     )
+
+
+@cache
+def _hints(kind: type) -> Mapping[str, object]:
+    return get_type_hints(kind)  # evaluates every annotation anew: a millisecond a spec
 
 
 def _value(hint: object, value: object, *, at: str, source: str) -> object:
