@@ -220,6 +220,10 @@ class Index:
             self._session, self._name, release_name(a), release_name(b)
         )
 
+    def repair(self, release: str) -> int:
+        """Write again what differs from the log; return how many documents that were."""
+        return comparing.repair(self._session, self._name, release_name(release))
+
     def follow(self) -> Follower:
         """Start a worker that keeps every live release in step until it is closed."""
         return catchup.follow(self._session, self._name)

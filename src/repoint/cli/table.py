@@ -1,0 +1,54 @@
+"""Every command's place and sentence, so that help needs no command's module.
+
+``tests/unit/cli/test_table.py`` fails when a sentence here is not the docstring's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+
+class Entry(NamedTuple):
+    """Where a command is defined, and its one sentence."""
+
+    module: str
+    sentence: str
+
+
+#: In the order of the help page: the order in which one meets them.
+COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
+    {
+        "init": Entry("workspace", "Make a workspace: control store, config, one folder."),
+        "index": Entry("indexes", "Make indexes and list them."),
+        "ingest": Entry("documents", "Write documents from files into an index's log."),
+        "delete": Entry(
+            "documents", "Write tombstones: every live release loses the documents."
+        ),
+        "release": Entry("releases", "Make, show, list and compare releases."),
+        "sync": Entry("syncing", "Bring a release into step with the log."),
+        "promote": Entry("moves", "Let a release answer, once it is ready."),
+        "search": Entry("asking", "Ask whoever answers now, or a release by name."),
+        "route": Entry("asking", "Print who answers now: release, epoch, collection."),
+        "status": Entry("state", "Show who answers and how far every live release is behind."),
+        "history": Entry("state", "List the pointer's moves, newest first."),
+        "check": Entry("state", "Go through the rollback checklist."),
+        "diff": Entry("diffing", "Compare a release with the log, or two releases."),
+        "rollback": Entry("moves", "Go back to the fallback, and prove that it answers."),
+        "freeze": Entry("freezing", "Let nothing move forward; going back stays possible."),
+        "unfreeze": Entry("freezing", "Let things move forward again."),
+        "accept": Entry("ends", "End the soak: the release stays, its fallback is let go."),
+        "abort": Entry("ends", "End the open rollout before any move."),
+        "retire": Entry("ends", "Stop keeping a release in step, so that it may be dropped."),
+        "drop": Entry("ends", "Delete a retired release's collection."),
+        "hold": Entry("holds", "Show and lift what forbids dropping a release."),
+        "dead-letters": Entry("letters", "List the documents that a release could not take."),
+        "worker": Entry("working", "Keep all live releases in step until told to stop."),
+        "reconcile": Entry("workspace", "Finish what a crash left half done."),
+        "roles": Entry("roles", "Say who may do what."),
+        "audit": Entry("audit", "Read and verify the record of all actions."),
+        "demo": Entry("showing", "See a bad update and its rollback on this machine."),
+        "version": Entry("workspace", "Print the version."),
+    }
+)
