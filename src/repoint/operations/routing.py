@@ -31,6 +31,8 @@ from repoint.ports.store import Store
 
 #: How long a process may answer without confirming its routes.
 LEASE: Final = timedelta(seconds=10)
+#: Longest wait for a change before the watcher looks whether it should end.
+_LOOK_S: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +185,7 @@ class Router:
             next_beat = self._clock.monotonic() + beat
             while not self._stop.is_set():
                 try:
-                    wait = min(0.2, max(0.0, next_beat - self._clock.monotonic()))
+                    wait = min(_LOOK_S, max(0.0, next_beat - self._clock.monotonic()))
                     moved = feed.changed(timeout=wait) and self._follow()
                     if moved or self._clock.monotonic() >= next_beat:
                         self._confirm()
