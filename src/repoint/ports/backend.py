@@ -44,6 +44,7 @@ class Capabilities:
     shared: bool
     #: Approximate search exists; without it every search is exact.
     approximate: bool
+    #: Distances that its collections can be made with.
     distances: frozenset[Distance]
 
 
