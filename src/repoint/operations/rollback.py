@@ -215,8 +215,12 @@ def _carry_out(
     moving.align_alias(session, pointer)
     # Also what was written between the replay and the move: the fallback answers now, so
     # it is brought up to the head before anyone judges it.
+    with session.store.read() as view:
+        head = view.log.head(operation.index)
     replayed += _replay(session, space)
-    findings = verify.verify(session, space, pointer, ack_timeout=options.ack_timeout)
+    findings = verify.verify(
+        session, space, pointer, ack_timeout=options.ack_timeout, upto=head
+    )
     verified = verify.passed(findings)
     failed = ReleaseName(str(operation.notes.get("failed", "")))
     kept = evidence.preserve(session, operation, pointer, findings)

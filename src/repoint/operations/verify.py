@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from repoint.domain.ids import DocumentId
+from repoint.domain.ids import DocumentId, Lsn
 from repoint.domain.operation import Baseline
 from repoint.domain.pointer import Pointer
 from repoint.domain.readiness import Finding, Status
@@ -22,9 +22,12 @@ SAMPLE = 25
 
 
 def verify(
-    session: Session, space: Space, pointer: Pointer, *, ack_timeout: timedelta
+    session: Session, space: Space, pointer: Pointer, *, ack_timeout: timedelta, upto: Lsn
 ) -> list[Finding]:
-    """Return every finding about the release that should answer now."""
+    """Return every finding about the release that should answer now.
+
+    ``upto`` is the log's head when it was last brought into step; it answers for all of that.
+    """
     index, release = space.release.index, space.release
     findings = [
         acknowledge.wait_for(session, index, pointer.epoch, timeout=ack_timeout).finding()
@@ -35,7 +38,7 @@ def verify(
         watermark = view.catchup.watermark(index, release.name)
         baseline = view.releases.baseline(index, release.name)
         dead = {letter.document for letter in view.dead_letters.all(index, release.name)}
-        findings.append(standing.lag(view, index, release.name))
+        findings.append(standing.lag(view, index, release.name, upto=upto))
         findings.append(standing.dead_letters(view, index, release.name))
     now = _ask_again(session, space, baseline)
     findings.extend(

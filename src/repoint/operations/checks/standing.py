@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from repoint.domain.ids import IndexName, ReleaseName
+from repoint.domain.ids import IndexName, Lsn, ReleaseName
 from repoint.domain.readiness import Finding, Status
 from repoint.domain.release import Release, ReleaseState
 from repoint.operations.session import Session
@@ -13,10 +13,21 @@ TOLERATED_DEAD_SHARE = 0.001
 
 
 def lag(
-    view: Transaction, index: IndexName, release: ReleaseName, *, allowed: int = 0
+    view: Transaction,
+    index: IndexName,
+    release: ReleaseName,
+    *,
+    allowed: int = 0,
+    upto: Lsn | None = None,
 ) -> Finding:
-    """Check that a release is in step with the log, within a stated number of rows."""
+    """Check that a release is in step with the log, within a stated number of rows.
+
+    ``upto`` leaves out what was written above it: where writers never pause, nobody is
+    ever in step with this very moment.
+    """
     watermark, head = view.catchup.watermark(index, release), view.log.head(index)
+    if upto is not None:
+        head = max(watermark, min(head, upto))
     backlog = view.log.backlog(index, above=watermark, upto=head)
     figures = {"watermark": watermark, "head": head, "rows": backlog.rows, "allowed": allowed}
     if backlog.rows <= allowed:
