@@ -9,6 +9,7 @@ import typer
 from repoint.cli.door import Door, command
 from repoint.cli.failures import plain
 from repoint.cli.stopping import on_signals
+from repoint.domain.errors import UnavailableError
 
 if TYPE_CHECKING:
     from repoint.client import Repoint
@@ -18,6 +19,8 @@ app = typer.Typer(rich_markup_mode=None)
 
 #: Seconds between two looks at who fails and which indexes there are.
 _LOOK_S = 1.0
+#: Seconds between two purges of tombstones whose retention is over.
+_PURGE_S = 3600.0
 
 
 @command(
@@ -62,6 +65,7 @@ class _Crew:
         self._opened = opened
         self._told: dict[str, str] = {}
         self.followers: dict[str, Follower] = {}
+        self._purge_at: dict[str, float] = {}
 
     def tend(self, names: list[str] | None) -> None:
         """Follow what is not followed yet, and say what fails or works again."""
@@ -69,8 +73,23 @@ class _Crew:
             if name not in self.followers:
                 self.followers[name] = self._opened.index(name).follow()
                 self._door.out.aside(f"keeping the live releases of {name} in step")
+            self._purge(name)
         for name, follower in self.followers.items():
             self._tell(name, {f"{name} {r}": e for r, e in follower.last_error.items()})
+
+    def _purge(self, name: str) -> None:
+        """Let tombstones go now and then, once everyone has passed them."""
+        now = self._opened.session.clock.monotonic()
+        if now < self._purge_at.get(name, 0.0):
+            return
+        self._purge_at[name] = now + _PURGE_S
+        try:
+            count = self._opened.index(name).purge_tombstones()
+        except UnavailableError as error:
+            self._door.out.aside(f"{name}: tombstones stay for now: {error}")
+        else:
+            if count:
+                self._door.out.aside(f"{name}: {count} tombstones purged")
 
     def close(self) -> None:
         """End all of them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from repoint.domain.access import Action
 from repoint.domain.catchup import DeadLetter
@@ -18,6 +19,7 @@ from repoint.operations.sync import (
     SyncReport,
     apply_now,
     plan,
+    purge_tombstones,
     sync,
 )
 
@@ -75,7 +77,19 @@ def estimate(session: Session, index: IndexName, name: ReleaseName) -> SyncPlan:
     authorise(session, Action.SYNC, index)
     with session.store.read() as view:
         release = view.releases.get(index, name)
-    return plan(session.store, session.spaces.create(release), clock=session.clock)
+    return plan(session.store, session.spaces.model(release), clock=session.clock)
+
+
+def purge(session: Session, index: IndexName, *, retention: timedelta) -> int:
+    """Remove tombstones that every live release has passed, and return how many.
+
+    Raises:
+        BadInputError: the retention is too short for a late writer to be gone.
+    """
+    authorise(session, Action.SYNC, index)
+    return purge_tombstones(
+        session.store, session.spaces, index, clock=session.clock, retention=retention
+    )
 
 
 def dead_letters(session: Session, index: IndexName, name: ReleaseName) -> list[DeadLetter]:

@@ -228,6 +228,14 @@ class Index:
         """Start a worker that keeps every live release in step until it is closed."""
         return catchup.follow(self._session, self._name)
 
+    def purge_tombstones(self, *, retention: timedelta | None = None) -> int:
+        """Remove tombstones that every live release has passed; return how many.
+
+        Only those whose retention is over, by default the workspace's.
+        """
+        kept = retention or self._workspace.config.tombstone_retention
+        return catchup.purge(self._session, self._name, retention=kept)
+
     def set_pace(
         self, release: str, *, paused: bool | None = None, throttle: float | None = None
     ) -> None:

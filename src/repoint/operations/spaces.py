@@ -31,6 +31,15 @@ class Space:
     reranker: Reranker | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A release's model and text preparation, without its collection."""
+
+    release: Release
+    embedding: Embedding
+    preparer: Preparer
+
+
 class Spaces:
     """Opens spaces, each once a process. Safe to use from many threads."""
 
@@ -61,6 +70,14 @@ class Spaces:
     def embedding(self, spec: ReleaseSpec, space: Fingerprint) -> Embedding:
         """Open a release's model alone, for probing it without its collection."""
         return Embedding(spec.model, self._drivers.embedder(spec.model), space)
+
+    def model(self, release: Release) -> Model:
+        """Open what a release makes vectors with; its collection need not exist."""
+        return Model(
+            release=release,
+            embedding=self.embedding(release.spec, release.fingerprint),
+            preparer=self._drivers.preparer(release.spec),
+        )
 
     def backend(self, release: Release) -> Backend:
         """Return the backend that holds a release's collection."""

@@ -37,12 +37,23 @@ class Config(BaseModel):
         "collections", description="Folder of the embedded backends' collections."
     )
     evidence: str = Field("evidence", description="Folder of the evidence files.")
+    tombstone_retention_days: float = Field(
+        7.0,
+        ge=0.05,
+        le=3650,
+        description="How long a worker keeps tombstones that every live release has passed.",
+    )
     lease_seconds: float = Field(
         10.0,
         ge=1,
         le=600,
         description="How long a process may answer without confirming its routes.",
     )
+
+    @property
+    def tombstone_retention(self) -> timedelta:
+        """The retention as a duration."""
+        return timedelta(days=self.tombstone_retention_days)
 
     @property
     def lease(self) -> timedelta:

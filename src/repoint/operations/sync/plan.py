@@ -10,7 +10,7 @@ from typing import Final
 from repoint.domain.document import LogRow
 from repoint.domain.errors import InputRejectedError
 from repoint.domain.ids import IndexName, Lsn, ReleaseName
-from repoint.operations.spaces import Space
+from repoint.operations.spaces import Model, Space
 from repoint.ports.clock import Clock
 from repoint.ports.store import Store, Transaction
 
@@ -46,7 +46,7 @@ class SyncPlan:
     cost: float | None
 
 
-def plan(store: Store, space: Space, *, clock: Clock, sample: int = 64) -> SyncPlan:
+def plan(store: Store, space: Space | Model, *, clock: Clock, sample: int = 64) -> SyncPlan:
     """Return what a sync of this release would take; embeds the sample and nothing else.
 
     Raises:
@@ -93,7 +93,7 @@ def plan(store: Store, space: Space, *, clock: Clock, sample: int = 64) -> SyncP
     )
 
 
-def _seconds(space: Space, clock: Clock, texts: list[str]) -> float:
+def _seconds(space: Space | Model, clock: Clock, texts: list[str]) -> float:
     if not texts:
         return 0.0
     space.embedding.isolate(texts[:1])  # the first call of a model loads it
