@@ -22,17 +22,24 @@ def demo(
     door: Door,
     *,
     folder: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            "--folder", metavar="FOLDER", help="Where it works and writes its report."
+            "--folder", metavar="FOLDER", help="Where the report goes; else demo-report here."
         ),
-    ] = Path("demo-report"),
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the demo's workspace there, to look around.")
+    ] = False,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="A small part of the corpus: same checks, less time."),
+    ] = False,
 ) -> None:
     """See a bad update and its rollback on this machine.
 
     A good model answers, a bad one is promoted, relevance falls, documents change, the
     update is rolled back, and every claim is checked. The report has the picture.
     """
-    from repoint import demo as story  # noqa: PLC0415 - loads models and draws pages
+    from repoint.demo import run  # noqa: PLC0415 - not needed for help
 
-    raise typer.Exit(story.run(folder, as_json=door.settings.as_json))
+    raise typer.Exit(run(folder, as_json=door.settings.as_json, keep=keep, quick=quick))
