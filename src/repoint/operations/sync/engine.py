@@ -153,13 +153,11 @@ class _Sync:
 
     def _hand(self) -> None:
         """Take ranges, one after another, until nothing is left to take."""
-        while not self._control.ended():
+        while not self._desk.finished and not self._control.ended():
             lease = self._desk.take()
             if lease is not None:
                 self._work(lease)
-            elif self._desk.finished:
-                return
-            else:
+            elif not self._desk.finished:
                 self._desk.wait()
 
     def _work(self, lease: Lease) -> None:

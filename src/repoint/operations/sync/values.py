@@ -45,7 +45,7 @@ class Limits:
     #: Bring the collection's indexes up to date after this many rows.
     optimise_rows: int = 5_000
     #: The same after this many writes, so that small ones do not pile up in fragments.
-    optimise_puts: int = 256
+    optimise_puts: int = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
