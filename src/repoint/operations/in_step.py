@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from repoint.operations import acknowledge
 from repoint.operations.session import Session
 from repoint.operations.spaces import Space
 from repoint.operations.sync import Limits, PendingDeletes, sync
@@ -14,6 +15,7 @@ def catch_up(session: Session, space: Space) -> int:
     Raises:
         UnavailableError: the model or the database did not answer; what was applied stays.
     """
+    acknowledge.sweep(session)
     report = sync(
         session.store,
         space,

@@ -241,6 +241,10 @@ class Catchup(Protocol):
         """Let a range be taken by another at once; a lost lease is no error."""
         ...
 
+    def free(self, owner: ProcessId) -> int:
+        """Give back all that a process holds, which is dead; return how many ranges [freed]."""
+        ...
+
     def complete(self, lease: Lease) -> Lsn | None:
         """Mark a range done; when it is the window's last, move the watermark and return it.
 

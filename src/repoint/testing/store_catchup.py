@@ -239,6 +239,18 @@ class LeaseSuite(Suite):
                 tx.catchup.complete(first)
             assert second.attempt == 2
 
+    def test_what_a_dead_process_held_is_free_at_once(self, store: Store) -> None:
+        """[freed] The living keep theirs, and what is done stays done."""
+        opened(store, 2, 4, 6)
+        with store.begin() as tx:
+            done, lost, kept = take(tx, ONE), take(tx, ONE), take(tx, TWO)
+            tx.catchup.complete(done)
+            assert tx.catchup.free(ONE) == 1
+            with pytest.raises(LostLeaseError):
+                tx.catchup.complete(lost)
+            assert take(tx, TWO).number == lost.number
+            assert tx.catchup.complete(kept) is None
+
     def test_completing_again_changes_nothing(self, store: Store) -> None:
         """Who does not know whether the commit arrived may ask again."""
         opened(store, 3, 6)

@@ -188,6 +188,15 @@ class SqlCatchup:
             .values(owner=None, until=None)
         )
 
+    def free(self, owner: ProcessId) -> int:
+        """Give back all that a process holds, which is dead; return how many ranges."""
+        freed = self._connection.execute(
+            sa.update(ranges)
+            .where(ranges.c.owner == owner, ranges.c.done == 0)
+            .values(owner=None, until=None)
+        )
+        return freed.rowcount
+
     def complete(self, lease: Lease) -> Lsn | None:
         """Mark a range done; when it is the window's last, move the watermark and return it.
 
