@@ -150,7 +150,7 @@ def mend(home: Path, told: Told) -> tuple[str | None, str | None]:
             assert docs.diff(name).clean, name
         with session.store.read() as view:
             rows = view.log.scan(INDEX, after=None, limit=100_000)
-        log = {row.id: row.document for row in rows}
+        log = {str(row.id): row.document for row in rows}
         found = [
             *invariants.broken(session.store, session.spaces, INDEX, written=log),
             *invariants.settled(session.store, session.spaces, INDEX),
