@@ -16,3 +16,7 @@ class Reranker(Protocol):
             UnavailableError: no answer; ask again.
         """
         ...
+
+    def close(self) -> None:
+        """Release what it holds."""
+        ...

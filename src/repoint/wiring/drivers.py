@@ -129,6 +129,8 @@ class InstalledDrivers:
                 backend.close()
             for embedder in self._embedders.values():
                 embedder.close()
+            for reranker in self._rerankers.values():
+                reranker.close()
             self._backends.clear()
             self._embedders.clear()
             self._rerankers.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Final
 
+from repoint.domain.errors import UnavailableError
 from repoint.operations.sync.values import Limits
 from repoint.ports.backend import Collection
 
@@ -45,6 +46,11 @@ class Upkeep:
                 self._optimise(collection)
 
     def _optimise(self, collection: Collection) -> None:
-        collection.optimise()
+        try:
+            collection.optimise()
+        except UnavailableError:
+            # Other writers were in its way, or the database is gone: searches are right
+            # without it, only slower. The counts stand, so the next occasion tries again.
+            return
         with self._lock:
             self._puts = self._rows = self._asked = 0

@@ -2,6 +2,7 @@
 
 import pytest
 
+from repoint.domain.errors import BackendUnavailableError
 from repoint.operations.sync import Limits, Upkeep, sync
 from repoint.ports.backend import Collection, Counts
 from repoint.testing.faults import Fuse, FusedCollection
@@ -69,3 +70,22 @@ def test_much_without_an_index_is_noticed_before_that(bench: Workbench) -> None:
             upkeep=limits_reached,
         )
     assert tended.optimised == 1
+
+
+class Busy(Tended):
+    """Cannot be optimised the first time: other writers are in its way."""
+
+    def optimise(self) -> None:
+        super().optimise()
+        if self.optimised == 1:
+            raise BackendUnavailableError("other writers are in its way")
+
+
+def test_what_cannot_be_brought_up_to_date_now_is_next_time(bench: Workbench) -> None:
+    busy, upkeep = Busy(bench.collection()), Upkeep()
+    bench.write({f"d{n}": f"words {n}" for n in range(60)})
+    bring(bench, busy, upkeep)
+    assert bench.watermark() == bench.head()
+    bench.write({"one": "more"})
+    bring(bench, busy, upkeep)
+    assert busy.optimised == 2
