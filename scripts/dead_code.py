@@ -17,6 +17,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 CALLED_BY_DECORATOR: Final = (
     "@*.callback",
     "@*.command",
+    "@command",
     "@*.delete",
     "@*.exception_handler",
     "@*.get",
@@ -29,22 +30,30 @@ CALLED_BY_DECORATOR: Final = (
 )
 #: Called by a name fixed elsewhere: pytest's hooks and tests, pydantic's settings, a request
 #: handler's methods, what is set on the objects of onnxruntime and tokenizers, an importer's
-#: methods, and what Python itself calls on a class.
+#: methods, protocols named in casts, a command group's, a YAML writer's settings, and what Python calls on a class.
 CALLED_BY_NAME: Final = (
     "Test*",
     "__*__",
+    "*Driver",
+    "Representer",
+    "allow_unicode",
     "create_module",
+    "default_flow_style",
     "do_POST",
     "exec_module",
     "find_spec",
+    "format_commands",
     "intra_op_num_threads",
+    "list_commands",
     "log_message",
     "log_severity_level",
     "model_config",
     "normalizer",
     "pre_tokenizer",
     "pytest_*",
+    "resolve_command",
     "settings_customise_sources",
+    "sort_base_mapping_type_on_output",
     "test_*",
 )
 

@@ -125,7 +125,6 @@ def test_search_is_as_good_as_exact_search(
         answer = data.index.search(text, k=10, release=release.name)
         ours[query] = {hit.document: hit.score for hit in answer.hits}
     found, reference = ndcg(data, ours), ndcg(data, exact)
-    print(f"\n{name} {model} {ann}: nDCG@10 {found:.4f}, exact {reference:.4f}")
     assert found == pytest.approx(reference, abs=0.005)
     assert reference == pytest.approx(KNOWN[name, model], abs=0.01)
 

@@ -75,7 +75,10 @@ class _Crew:
                 self._door.out.aside(f"keeping the live releases of {name} in step")
             self._purge(name)
         for name, follower in self.followers.items():
-            self._tell(name, {f"{name} {r}": e for r, e in follower.last_error.items()})
+            failing = {f"{name} {r}": e for r, e in follower.last_error.items()}
+            if follower.store_error is not None:
+                failing[f"{name} (control store)"] = follower.store_error
+            self._tell(name, failing)
 
     def _purge(self, name: str) -> None:
         """Let tombstones go now and then, once everyone has passed them."""

@@ -28,7 +28,11 @@ from repoint.domain.spec import (
 
 MODEL = ModelSpec(provider="hashing", dimensions=128)
 ANIMALS = [
-    {"id": "cat", "text": "The cat sleeps on the warm sofa.", "metadata": {"kind": "pet", "n": 1}},
+    {
+        "id": "cat",
+        "text": "The cat sleeps on the warm sofa.",
+        "metadata": {"kind": "pet", "n": 1},
+    },
     {"id": "dog", "text": "The dog barks at the mailman.", "metadata": {"kind": "pet", "n": 2}},
     {"id": "cow", "text": "The cow eats grass all day.", "metadata": {"kind": "farm", "n": 3}},
     {"id": "zebra", "text": "A zyzzogeton is no zebra at all.", "metadata": {"kind": "wild"}},
