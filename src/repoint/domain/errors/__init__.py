@@ -1,0 +1,130 @@
+"""Every error repoint raises, grouped by what the caller should do next.
+
+    RepointError
+        RefusedError                    a precondition is not met: satisfy it, then ask again
+            BadInputError               what was given is malformed: correct it
+                InvalidNameError
+                BadLineError
+                BadSpecError
+                BadFilterError
+                UnknownFieldError
+            NotFoundError               what was named does not exist
+            RefusedMoveError
+            TransitionRefusedError
+            NotReadyError
+            FrozenError
+            HeldError
+            RetiredError
+            NotPermittedError
+            UnsupportedError
+            MissingModelError
+            InputRejectedError
+        ConflictError                   someone moved first: read again, then decide again
+            AlreadyExistsError
+            StaleEpochError
+            LostLeaseError
+            OperationInProgressError
+        UnavailableError                a dependency is down: retry with backoff
+            RateLimitedError
+            ProviderAnswerError
+            UnconfirmedRouteError
+            StoreUnavailableError
+            BackendUnavailableError
+        CorruptionError                 an invariant is broken: stop and call a person
+            MixedSpacesError
+            DimensionsError
+            FingerprintMismatchError
+            CollectionMissingError
+            BrokenAuditError
+
+``tests/unit/domain/test_errors.py`` fails when this picture and the classes disagree.
+Exit status and HTTP status come from the family; ``code`` is stable.
+"""
+
+from repoint.domain.errors.bad_input import (
+    BadFilterError,
+    BadInputError,
+    BadLineError,
+    BadSpecError,
+    InvalidNameError,
+    UnknownFieldError,
+)
+from repoint.domain.errors.conflict import (
+    AlreadyExistsError,
+    LostLeaseError,
+    OperationInProgressError,
+    StaleEpochError,
+)
+from repoint.domain.errors.corruption import (
+    BrokenAuditError,
+    CollectionMissingError,
+    DimensionsError,
+    FingerprintMismatchError,
+    MixedSpacesError,
+)
+from repoint.domain.errors.families import (
+    ConflictError,
+    CorruptionError,
+    RefusedError,
+    RepointError,
+    UnavailableError,
+)
+from repoint.domain.errors.refused import (
+    FrozenError,
+    HeldError,
+    InputRejectedError,
+    MissingModelError,
+    NotFoundError,
+    NotPermittedError,
+    NotReadyError,
+    RefusedMoveError,
+    RetiredError,
+    TransitionRefusedError,
+    UnsupportedError,
+)
+from repoint.domain.errors.unavailable import (
+    BackendUnavailableError,
+    ProviderAnswerError,
+    RateLimitedError,
+    StoreUnavailableError,
+    UnconfirmedRouteError,
+)
+
+__all__ = [
+    "AlreadyExistsError",
+    "BackendUnavailableError",
+    "BadFilterError",
+    "BadInputError",
+    "BadLineError",
+    "BadSpecError",
+    "BrokenAuditError",
+    "CollectionMissingError",
+    "ConflictError",
+    "CorruptionError",
+    "DimensionsError",
+    "FingerprintMismatchError",
+    "FrozenError",
+    "HeldError",
+    "InputRejectedError",
+    "InvalidNameError",
+    "LostLeaseError",
+    "MissingModelError",
+    "MixedSpacesError",
+    "NotFoundError",
+    "NotPermittedError",
+    "NotReadyError",
+    "OperationInProgressError",
+    "ProviderAnswerError",
+    "RateLimitedError",
+    "RefusedError",
+    "RefusedMoveError",
+    "RepointError",
+    "RetiredError",
+    "StaleEpochError",
+    "StoreUnavailableError",
+    "TransitionRefusedError",
+    "UnavailableError",
+    "UnconfirmedRouteError",
+    "UnknownFieldError",
+    "UnsupportedError",
+]

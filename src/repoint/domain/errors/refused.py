@@ -1,0 +1,144 @@
+"""A precondition is not met: satisfy it, then ask again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from repoint.domain.errors.families import RefusedError
+
+
+class NotFoundError(RefusedError):
+    """What was named does not exist."""
+
+    code = "not-found"
+
+    def __init__(
+        self, *, what: str, name: str, known: Sequence[str] = (), hint: str = ""
+    ) -> None:
+        self.what, self.name, self.known = what, name, list(known)
+        listed = f"known: {', '.join(known)}" if known else ""
+        super().__init__(f"there is no {what} {name!r}", hint=hint or listed)
+
+
+class RefusedMoveError(RefusedError):
+    """The pointer cannot move that way from where it stands."""
+
+    code = "refused-move"
+
+    def __init__(self, *, index: str, why: str, hint: str = "") -> None:
+        self.index, self.why = index, why
+        super().__init__(f"the pointer of index {index!r} stays: {why}", hint=hint)
+
+
+class TransitionRefusedError(RefusedError):
+    """A rollout in this phase knows no such event."""
+
+    code = "transition-refused"
+
+    def __init__(self, *, phase: str, event: str) -> None:
+        self.phase, self.event = str(phase), str(event)
+        super().__init__(f"a rollout that is {phase} cannot {event}")
+
+
+class NotReadyError(RefusedError):
+    """Findings stand in the way; each says its figure and what to do."""
+
+    code = "not-ready"
+
+    def __init__(self, *, index: str, release: str, findings: Sequence[str]) -> None:
+        self.index, self.release, self.findings = index, release, list(findings)
+        super().__init__(
+            f"release {release!r} of index {index!r} is not ready: " + "; ".join(findings),
+            hint=f"see: repoint check {index}",
+        )
+
+
+class FrozenError(RefusedError):
+    """The index is frozen: nothing moves forward."""
+
+    code = "frozen"
+
+    def __init__(
+        self, *, index: str, action: str, since: str = "", by: str = "", reason: str = ""
+    ) -> None:
+        self.index, self.action, self.since, self.by, self.reason = (
+            index,
+            action,
+            since,
+            by,
+            reason,
+        )
+        who = f" by {by}" if by else ""
+        why = f": {reason}" if reason else ""
+        super().__init__(
+            f"index {index!r} is frozen{who}{why}, so it cannot {action}",
+            hint=f"when it is safe: repoint unfreeze {index}",
+        )
+
+
+class HeldError(RefusedError):
+    """Something still needs what should be deleted (INV-8)."""
+
+    code = "held"
+
+    def __init__(self, *, index: str, release: str, holders: Sequence[str]) -> None:
+        self.index, self.release, self.holders = index, release, list(holders)
+        super().__init__(
+            f"release {release!r} of index {index!r} is still needed: " + "; ".join(holders)
+        )
+
+
+class RetiredError(RefusedError):
+    """A release was retired or dropped, so nothing more is written into it."""
+
+    code = "retired"
+
+    def __init__(self, *, index: str, release: str, state: str) -> None:
+        self.index, self.release, self.state = index, release, str(state)
+        super().__init__(
+            f"release {release!r} of index {index!r} is {state}",
+            hint=f"create a new one of the same spec: repoint release create {index} NAME",
+        )
+
+
+class NotPermittedError(RefusedError):
+    """The actor lacks the role for this action; the attempt was recorded (INV-10)."""
+
+    code = "not-permitted"
+
+    def __init__(self, *, actor: str, action: str, index: str, needs: str) -> None:
+        self.actor, self.action, self.index, self.needs = actor, action, index, needs
+        super().__init__(
+            f"{actor} may not {action} on {index!r}",
+            hint=f"an admin can: repoint roles grant {actor} {needs} {index}",
+        )
+
+
+class UnsupportedError(RefusedError):
+    """A driver declares that it does not do this."""
+
+    code = "unsupported"
+
+    def __init__(self, *, driver: str, what: str, hint: str = "") -> None:
+        self.driver, self.what = driver, what
+        super().__init__(f"{driver} does not support {what}", hint=hint)
+
+
+class MissingModelError(RefusedError):
+    """A model's files or its key are not here, or are not the ones the release names."""
+
+    code = "missing-model"
+
+    def __init__(self, *, model: str, why: str, hint: str = "") -> None:
+        self.model, self.why = model, why
+        super().__init__(f"model {model!r}: {why}", hint=hint)
+
+
+class InputRejectedError(RefusedError):
+    """A model will never accept one of these texts."""
+
+    code = "input-rejected"
+
+    def __init__(self, *, model: str, why: str, texts: int = 1) -> None:
+        self.model, self.why, self.texts = model, why, texts
+        super().__init__(f"model {model!r} rejects the input: {why}")

@@ -1,0 +1,43 @@
+"""A dependency is down: retry with backoff."""
+
+from __future__ import annotations
+
+from repoint.domain.errors.families import UnavailableError
+
+
+class RateLimitedError(UnavailableError):
+    """A provider asks to slow down."""
+
+    code = "rate-limited"
+
+
+class ProviderAnswerError(UnavailableError):
+    """A provider's answer is not one vector of the right length a text."""
+
+    code = "provider-answer"
+
+
+class UnconfirmedRouteError(UnavailableError):
+    """This process could not confirm within its lease which release answers."""
+
+    code = "unconfirmed-route"
+
+    def __init__(self, *, index: str, seconds: float) -> None:
+        self.index, self.seconds = index, seconds
+        super().__init__(
+            f"the route of index {index!r} was last confirmed {seconds:.1f} s ago, "
+            "longer than the lease",
+            hint="check that the control store is reachable",
+        )
+
+
+class StoreUnavailableError(UnavailableError):
+    """The control store did not take or give what was asked."""
+
+    code = "store-unavailable"
+
+
+class BackendUnavailableError(UnavailableError):
+    """The database that holds the vectors did not take or give what was asked."""
+
+    code = "backend-unavailable"

@@ -1,0 +1,31 @@
+"""The control store: one transactional home for the log, the pointer and all records.
+
+A ``Store`` opens transactions; a transaction offers the areas below. Everything done in one
+``begin()`` is committed together when the block ends and undone together when it raises
+[atomic]. ``repoint.testing.StoreSuite`` checks each promise by the name in brackets.
+Whatever an area refuses, it refuses before anything of the call is written.
+"""
+
+from repoint.ports.store.catchup import Catchup
+from repoint.ports.store.log import Appended, DocumentLog, Indexes
+from repoint.ports.store.moves import Operations, Pointers, Processes
+from repoint.ports.store.records import Access, Audit
+from repoint.ports.store.releases import DeadLetters, Releases
+from repoint.ports.store.transactions import ChangeFeed, Store, Transaction
+
+__all__ = [
+    "Access",
+    "Appended",
+    "Audit",
+    "Catchup",
+    "ChangeFeed",
+    "DeadLetters",
+    "DocumentLog",
+    "Indexes",
+    "Operations",
+    "Pointers",
+    "Processes",
+    "Releases",
+    "Store",
+    "Transaction",
+]

@@ -1,0 +1,112 @@
+"""The store as a whole: transactions over its areas, and a feed of changes."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from repoint.ports.store.catchup import Catchup
+from repoint.ports.store.log import DocumentLog, Indexes
+from repoint.ports.store.moves import Operations, Pointers, Processes
+from repoint.ports.store.records import Access, Audit
+from repoint.ports.store.releases import DeadLetters, Releases
+
+
+class Transaction(Protocol):
+    """The areas of the store, seen and changed as one."""
+
+    @property
+    def log(self) -> DocumentLog:
+        """The documents in order."""
+        ...
+
+    @property
+    def indexes(self) -> Indexes:
+        """The logical names."""
+        ...
+
+    @property
+    def releases(self) -> Releases:
+        """Releases and what was measured of them."""
+        ...
+
+    @property
+    def catchup(self) -> Catchup:
+        """Watermarks, windows and leases."""
+        ...
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """What releases could not take."""
+        ...
+
+    @property
+    def pointers(self) -> Pointers:
+        """Pointers, moves and rollouts."""
+        ...
+
+    @property
+    def operations(self) -> Operations:
+        """Recorded intents."""
+        ...
+
+    @property
+    def processes(self) -> Processes:
+        """Who is alive and serves what."""
+        ...
+
+    @property
+    def audit(self) -> Audit:
+        """The chain of records."""
+        ...
+
+    @property
+    def access(self) -> Access:
+        """Roles and holds."""
+        ...
+
+
+class ChangeFeed(Protocol):
+    """Tells one watcher that something may have changed. For one thread only."""
+
+    def changed(self, *, timeout: float) -> bool:
+        """Return True soon after any process commits, False when the seconds passed quietly.
+
+        The first call returns True. Never misses a commit; may report one that changed
+        nothing of interest [no-missed-commit].
+
+        Raises:
+            StoreUnavailableError: the store did not answer; call again.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release its connection."""
+        ...
+
+
+class Store(Protocol):
+    """The control store. Safe to use from many threads and processes [threads]."""
+
+    def begin(self) -> AbstractContextManager[Transaction]:
+        """Open a transaction that may write; such transactions run one after another.
+
+        Durable once the block ends without an error [durable].
+
+        Raises:
+            StoreUnavailableError: locked for too long, disk full, read-only, unreachable;
+                nothing was written.
+        """
+        ...
+
+    def read(self) -> AbstractContextManager[Transaction]:
+        """Open a consistent view; never waits for writers, refuses to write."""
+        ...
+
+    def watch(self) -> ChangeFeed:
+        """Return a feed of changes for one watcher thread."""
+        ...
+
+    def close(self) -> None:
+        """Close all connections."""
+        ...
