@@ -17,10 +17,11 @@ from repoint.domain.rollout import Event
 from repoint.operations import moving, reconcile
 from repoint.operations.acknowledge import is_alive
 from repoint.operations.freeze import require_thawed
-from repoint.operations.session import Session, authorise, record
+from repoint.operations.session import Session, authorise, in_turn, record
 from repoint.ports.store import Transaction
 
 
+@in_turn
 def accept(
     session: Session,
     index: IndexName,
@@ -59,6 +60,7 @@ def accept(
     return after, moving.settle(session, operation, after, ack_timeout=ack_timeout)
 
 
+@in_turn
 def abort(session: Session, index: IndexName, *, reason: str) -> ReleaseName:
     """End the open rollout before any move; its release stays as it is. Return its name.
 
@@ -84,6 +86,7 @@ def abort(session: Session, index: IndexName, *, reason: str) -> ReleaseName:
         return rollout.release
 
 
+@in_turn
 def retire(session: Session, index: IndexName, name: ReleaseName, *, reason: str) -> None:
     """Stop keeping a release in step, so that it may be dropped.
 
@@ -112,6 +115,7 @@ def retire(session: Session, index: IndexName, name: ReleaseName, *, reason: str
         )
 
 
+@in_turn
 def drop(session: Session, index: IndexName, name: ReleaseName, *, reason: str) -> None:
     """Physically delete a retired release's collection; its spec and records stay.
 

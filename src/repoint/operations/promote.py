@@ -19,7 +19,7 @@ from repoint.operations import diff, golden, moving, reconcile
 from repoint.operations.checks import behaviour, standing
 from repoint.operations.freeze import require_thawed
 from repoint.operations.in_step import catch_up
-from repoint.operations.session import Session, authorise, record
+from repoint.operations.session import Session, authorise, in_turn, record
 from repoint.operations.spaces import Space
 from repoint.ports.evaluation import Evaluations
 
@@ -51,6 +51,7 @@ class PromoteReport:
     findings: list[Finding]
 
 
+@in_turn
 def promote(
     session: Session,
     index: IndexName,

@@ -14,7 +14,7 @@ from repoint.domain.errors import OperationInProgressError, RepointError
 from repoint.domain.ids import IndexName
 from repoint.domain.operation import OperationKind
 from repoint.operations import acknowledge, moving, rollback
-from repoint.operations.session import Session, authorise
+from repoint.operations.session import Session, authorise, in_turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,7 @@ class Mended:
     what: str
 
 
+@in_turn
 def clear_the_way(session: Session, index: IndexName) -> Mended | None:
     """Finish what a dead process left on an index, before something new is begun there.
 
@@ -45,6 +46,7 @@ def clear_the_way(session: Session, index: IndexName) -> Mended | None:
     )
 
 
+@in_turn
 def reconcile(session: Session) -> tuple[list[Mended], list[str]]:
     """Mend every index; return what was mended and what could not be, in words."""
     authorise(session, Action.RECONCILE, None)

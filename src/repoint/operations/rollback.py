@@ -25,7 +25,7 @@ from repoint.domain.rollout import Event
 from repoint.operations import evidence, moving, verify
 from repoint.operations.checks import behaviour
 from repoint.operations.in_step import apply_deletes_first, catch_up
-from repoint.operations.session import Session, authorise, record
+from repoint.operations.session import Session, authorise, in_turn, record
 from repoint.operations.spaces import Space
 
 #: What one row costs when nothing better is known, in seconds.
@@ -80,6 +80,7 @@ class RollbackReport:
     evidence: str
 
 
+@in_turn
 def rollback(
     session: Session, index: IndexName, *, reason: str, options: RollbackOptions
 ) -> RollbackReport:
@@ -127,6 +128,7 @@ def rollback(
     return _carry_out(session, operation, options=options, began=began)
 
 
+@in_turn
 def resume(
     session: Session,
     operation: Operation,

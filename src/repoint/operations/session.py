@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Concatenate, ParamSpec, TypeVar
 
 from repoint.domain.access import NEEDS, Action, permits
 from repoint.domain.audit import Outcome
@@ -16,6 +19,9 @@ from repoint.ports.archive import Archive
 from repoint.ports.clock import Clock, Ids
 from repoint.ports.host import Host
 from repoint.ports.store import Store
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +39,24 @@ class Session:
     actor: Actor
     #: Puts this process into the registry and keeps its lease, once.
     announce: Callable[[], None]
+    #: Held by whatever moves the pointer: threads of one process take turns, because the
+    #: registry of operations tells processes apart, not threads.
+    turn: threading.RLock = field(default_factory=threading.RLock)
     #: Whether the actor owns the control store: it decides until a first role is granted.
     is_owner: bool
+
+
+def in_turn(
+    operation: Callable[Concatenate[Session, P], R],
+) -> Callable[Concatenate[Session, P], R]:
+    """Return the operation, of which one at a time runs in a process."""
+
+    @functools.wraps(operation)
+    def alone(session: Session, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with session.turn:
+            return operation(session, *args, **kwargs)
+
+    return alone
 
 
 def authorise(
