@@ -9,6 +9,8 @@ import typer
 from repoint.cli.door import Door, command
 from repoint.cli.failures import plain
 from repoint.cli.output import shortened
+from repoint.domain.access import Action
+from repoint.domain.ids import index_name
 
 app = typer.Typer(name="audit", rich_markup_mode=None, no_args_is_help=True)
 
@@ -41,9 +43,12 @@ def list_(
     ] = 100,
 ) -> None:
     """List records, oldest first: who tried what, why, and how it ended."""
+    from repoint.operations.session import authorise  # noqa: PLC0415 - not needed for help
+
     with door.workspace() as opened:
         if index is not None:
             opened.index(index)  # refuses a name that nobody has
+        authorise(opened.session, Action.READ, index_name(index) if index else None)
         with opened.session.store.read() as view:
             records = view.audit.records(after=after, limit=limit, index=index)
     door.out.json({"records": [plain(one) for one in records]})

@@ -32,13 +32,14 @@ UNREAD: Final = 141
 
 def told(error: RepointError, *, as_json: bool) -> int:
     """Print an error that repoint raised on purpose, and return its family's exit status."""
+    notes: list[str] = list(getattr(error, "__notes__", []))
     if as_json:
-        details = plain(dict(error.details()))
+        details = plain({**error.details(), **({"notes": notes} if notes else {})})
         _print_json(code=error.code, message=error.message, hint=error.hint, details=details)
     else:
         lines = [f"repoint: {error.message}"]
         lines += [f"  -> {error.hint}"] if error.hint else []
-        lines += [f"  note: {note}" for note in getattr(error, "__notes__", [])]
+        lines += [f"  note: {note}" for note in notes]
         typer.echo("\n".join(lines), err=True)
     return error.exit_status
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from repoint.cli.door import Door, command
-from repoint.domain.access import Role
+from repoint.domain.access import Action, Role
 
 app = typer.Typer(name="roles", rich_markup_mode=None, no_args_is_help=True)
 
@@ -47,8 +47,12 @@ def revoke(door: Door, who: Who, role: What, index: Where = None) -> None:
 @command(app, "list", example="repoint roles list")
 def list_(door: Door) -> None:
     """List every grant."""
-    with door.workspace() as opened, opened.session.store.read() as view:
-        grants = view.access.grants()
+    from repoint.operations.session import authorise  # noqa: PLC0415 - not needed for help
+
+    with door.workspace() as opened:
+        authorise(opened.session, Action.READ, None)
+        with opened.session.store.read() as view:
+            grants = view.access.grants()
     door.out.json(
         {
             "grants": [

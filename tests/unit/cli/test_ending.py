@@ -146,6 +146,19 @@ def test_who_lacks_the_role_is_denied_and_told_what_is_needed(docs: Shell) -> No
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_who_has_no_role_reads_neither_roles_nor_records(docs: Shell) -> None:
+    docs.ok("roles", "grant", "bob", "viewer", "docs")
+    for args in (["roles", "list"], ["audit", "list"], ["status", "docs"]):
+        assert "eve may not read" in docs.refused(3, *args, "--actor", "eve")
+
+
+def test_what_is_already_in_the_log_is_said_in_a_bad_line_s_json(docs: Shell) -> None:
+    path = docs.file("bad.jsonl", "no json\n")
+    error = json.loads(docs.refused(3, "ingest", "docs", path, "--json"))["error"]
+    assert error["details"]["line"] == 1
+    assert "0 documents before it are in the log" in error["details"]["notes"][0]
+
+
 def test_a_folder_that_may_not_be_written_is_an_unavailable_store(shell: Shell) -> None:
     shell.folder.chmod(0o500)
     try:

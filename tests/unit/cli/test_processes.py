@@ -99,6 +99,16 @@ def test_a_worker_keeps_releases_in_step_until_it_is_told_to_stop(backfilling: S
     assert "nothing is half done" in said
 
 
+def test_a_watched_status_is_drawn_until_ctrl_c_ends_it_well(moved: Shell) -> None:
+    process = _start(moved, "status", "docs", "--watch")
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("docs: v2 answers")
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 0
+    assert said == ""
+
+
 def test_a_reader_that_goes_away_ends_a_command_quietly(moved: Shell) -> None:
     process = _start(moved, "release", "show", "docs", "v1")
     assert process.stdout is not None
