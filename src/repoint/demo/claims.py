@@ -30,11 +30,11 @@ class Standing:
     """What is really there for the documents of the ledger, read after the last write."""
 
     #: LSN and content hash in the log; None for a tombstone; absent when the log lost it.
-    log: Mapping[str, tuple[int, str] | None]
+    log: Mapping[DocumentId, tuple[int, str] | None]
     #: By release: the LSN that its collection holds of each document that it holds at all.
-    collections: Mapping[str, Mapping[str, int]]
+    collections: Mapping[str, Mapping[DocumentId, int]]
     #: Documents that a search with their own words found in the release that answers.
-    found: Mapping[str, bool]
+    found: Mapping[DocumentId, bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +129,7 @@ def resurrected(
     An answer is held to the deletes that the release which gave it had applied before the
     question was asked.
     """
-    deleted = {str(one.document): one.lsn for one in writes if one.content is None}
+    deleted = {one.document: one.lsn for one in writes if one.content is None}
     wrong = [
         f"{release} still holds {name}"
         for release, documents in standing.collections.items()

@@ -16,11 +16,11 @@ from typing import Final
 from repoint.demo.records import Asked, Turn, Written
 from repoint.demo.report import Report, percentile
 
-_WIDTH, _HEIGHT = 1000, 560
+_WIDTH, _HEIGHT = 1000, 580
 _LEFT, _RIGHT = 92, 24
-_RELEVANCE: Final = (62, 222)
-_LATENCY: Final = (262, 392)
-_BANDS: Final = (428, 18, 8)
+_RELEVANCE: Final = (84, 244)
+_LATENCY: Final = (288, 412)
+_BANDS: Final = (446, 18, 8)
 #: A point is drawn for as many bins as fit, and only of this many questions or more.
 BINS: Final = 90
 _FEWEST: Final = 4
@@ -35,7 +35,8 @@ svg{--ink:#1f2328;--quiet:#656d76;--line:#d8dee4;--paper:#ffffff;
 --paper:#0d1117;--v1:#6ea8fe;--v2:#ff7b72;--v3:#3fcf8e;--add:#3fcf8e;--edit:#e3b341;
 --delete:#ff7b72}}
 text{font:12px system-ui,-apple-system,"Segoe UI",sans-serif;fill:var(--quiet)}
-.head{font-weight:600;fill:var(--ink)}.move{font-weight:600;fill:var(--ink)}
+.head{font-weight:600;fill:var(--ink)}.head,.move{paint-order:stroke;stroke:var(--paper);
+stroke-width:5px}.move{font-weight:600;fill:var(--ink)}
 .grid{stroke:var(--line);stroke-width:1}.turn{stroke:var(--quiet);stroke-width:1;
 stroke-dasharray:3 3}.base{stroke:var(--v1);stroke-width:1;stroke-dasharray:2 5}
 .curve{fill:none;stroke-width:2;stroke-linejoin:round}.faint{stroke-width:1.2;opacity:.5}
@@ -75,10 +76,10 @@ def draw(report: Report) -> str:
         f"<style>{_STYLE}</style>",
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="var(--paper)"/>',
         *_seconds(axis),
+        *_turns(report.turns, axis),
         *_relevance(points, axis, baseline=_baseline(report)),
         *_latency(points, axis),
         *_bands(report, axis),
-        *_turns(report.turns, axis),
         "</svg>",
     ]
     return "\n".join(parts)

@@ -19,7 +19,7 @@ from repoint.domain.ids import DocumentId
 class Seen:
     """One hit of an answer: which version of which document, and how near."""
 
-    document: str
+    document: DocumentId
     lsn: int
     score: float
 

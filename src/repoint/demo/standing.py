@@ -26,8 +26,10 @@ def read_standing(
     """
     ids = list(newest)
     name = IndexName(index.name)
-    log: dict[str, tuple[int, str] | None] = {}
-    collections: dict[str, dict[str, int]] = {one.name: {} for one in index.status().releases}
+    log: dict[DocumentId, tuple[int, str] | None] = {}
+    collections: dict[str, dict[DocumentId, int]] = {
+        one.name: {} for one in index.status().releases
+    }
     for at in range(0, len(ids), _PAGE):
         page = ids[at : at + _PAGE]
         with opened.session.store.read() as view:
