@@ -145,7 +145,6 @@ def test_who_lacks_the_role_is_denied_and_told_what_is_needed(docs: Shell) -> No
     assert (last["actor"], last["action"], last["outcome"]) == ("bob", "freeze", "denied")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_who_has_no_role_reads_neither_roles_nor_records(docs: Shell) -> None:
     docs.ok("roles", "grant", "bob", "viewer", "docs")
     for args in (["roles", "list"], ["audit", "list"], ["status", "docs"]):
@@ -159,6 +158,7 @@ def test_what_is_already_in_the_log_is_said_in_a_bad_line_s_json(docs: Shell) ->
     assert "0 documents before it are in the log" in error["details"]["notes"][0]
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_may_not_be_written_is_an_unavailable_store(shell: Shell) -> None:
     shell.folder.chmod(0o500)
     try:
