@@ -123,7 +123,6 @@ documents: Final = sa.Table(
         "index_name",
         "lsn",
         sqlite_where=sa.text("deleted = 1"),
-        postgresql_where=sa.text("deleted = 1"),
     ),
     sqlite_strict=True,
 )
@@ -283,7 +282,6 @@ rollouts: Final = sa.Table(
         "index_name",
         unique=True,
         sqlite_where=sa.text("phase IN ('preparing', 'soaking')"),
-        postgresql_where=sa.text("phase IN ('preparing', 'soaking')"),
     ),
     sqlite_strict=True,
 )
@@ -311,7 +309,6 @@ operations: Final = sa.Table(
         "index_name",
         unique=True,
         sqlite_where=sa.text("step IN ('intended', 'moved')"),
-        postgresql_where=sa.text("step IN ('intended', 'moved')"),
     ),
     sqlite_strict=True,
 )

@@ -91,7 +91,6 @@ sa.Table(
         "index_name",
         "lsn",
         sqlite_where=sa.text("deleted = 1"),
-        postgresql_where=sa.text("deleted = 1"),
     ),
     sqlite_strict=True,
 )
@@ -251,7 +250,6 @@ sa.Table(
         "index_name",
         unique=True,
         sqlite_where=sa.text("phase IN ('preparing', 'soaking')"),
-        postgresql_where=sa.text("phase IN ('preparing', 'soaking')"),
     ),
     sqlite_strict=True,
 )
@@ -279,7 +277,6 @@ sa.Table(
         "index_name",
         unique=True,
         sqlite_where=sa.text("step IN ('intended', 'moved')"),
-        postgresql_where=sa.text("step IN ('intended', 'moved')"),
     ),
     sqlite_strict=True,
 )
