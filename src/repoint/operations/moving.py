@@ -55,7 +55,7 @@ def intend(  # noqa: PLR0913 - one keyword a field of the intent
     return operation
 
 
-def move(
+def move(  # noqa: PLR0913 - what turns, what was checked, and what still is
     session: Session,
     operation: Operation,
     *,
@@ -63,8 +63,11 @@ def move(
     event: Event,
     turn: Callable[[Pointer], Pointer],
     findings: Iterable[Finding],
+    guard: Callable[[Transaction], None] | None = None,
 ) -> tuple[Operation, Pointer]:
     """Move the pointer, or change nothing.
+
+    ``guard`` runs within the transaction of the move, while nobody else can write.
 
     Raises:
         StaleEpochError: someone moved it after the intent was recorded (INV-4).
@@ -83,6 +86,8 @@ def move(
             )
         if event in FORWARD:
             require_thawed(tx, operation.index, action=kind)
+        if guard is not None:
+            guard(tx)
         after, now = turn(before), session.clock.now()
         tx.pointers.move(
             Move(
@@ -129,9 +134,15 @@ def align_alias(session: Session, pointer: Pointer) -> None:
 
 
 def abandon(session: Session, operation: Operation, *, why: str) -> None:
-    """End an operation that moved nothing, and record why."""
+    """End an operation that moved nothing, and record why; a freeze of its own goes with it.
+
+    Raises:
+        ConflictError: it has moved, it ended, or another process has it.
+    """
     with session.store.begin() as tx:
         tx.operations.reach(operation, Step.ABANDONED)
+        if operation.notes.get("froze") is True:
+            tx.indexes.freeze(operation.index, None)
         tx.audit.append(
             at=session.clock.now(),
             actor=operation.actor,

@@ -130,7 +130,7 @@ def way_back(session: Session, pointer: Pointer) -> Finding:
         active = view.releases.get(pointer.index, pointer.active)
         behind = standing.live(active)
     try:
-        model = behaviour.query_model(session, session.spaces.open(active))
+        model = behaviour.query_model(session, session.spaces.confirm(active))
     except RepointError as error:
         model = Finding(
             check="way-back", status=Status.FAILED, summary=error.message, remedy=error.hint
@@ -159,7 +159,7 @@ def _intend(
         raise NotReadyError(
             index=index, release=name, findings=[f"{live.summary}; {live.remedy}"]
         )
-    space = session.spaces.open(release)
+    space = session.spaces.confirm(release)
     with session.store.begin() as tx:
         require_thawed(tx, index, action="promote")
         pointer = tx.pointers.pointer(index)

@@ -16,7 +16,13 @@ from typing import Final
 from repoint.domain.access import Action
 from repoint.domain.audit import Outcome
 from repoint.domain.document import Json
-from repoint.domain.errors import NotReadyError, RepointError, UnavailableError
+from repoint.domain.errors import (
+    ConflictError,
+    NotReadyError,
+    RepointError,
+    StaleEpochError,
+    UnavailableError,
+)
 from repoint.domain.ids import Epoch, IndexName, ReleaseName
 from repoint.domain.operation import Freeze, Hold, Operation, OperationKind, Step
 from repoint.domain.pointer import MoveKind, Pointer
@@ -27,9 +33,12 @@ from repoint.operations.checks import behaviour
 from repoint.operations.in_step import apply_deletes_first, catch_up
 from repoint.operations.session import Session, authorise, in_turn, record
 from repoint.operations.spaces import Space
+from repoint.ports.store import Transaction
 
 #: What one row costs when nothing better is known, in seconds.
 _ROW_S: Final = 0.01
+#: How often the move is tried while new deletes meet a window that is being worked.
+_TRIES: Final = 20
 
 
 class Replay(StrEnum):
@@ -124,7 +133,7 @@ def rollback(
             release=fallback.name,
             findings=[*(f.summary for f in concerns), "to go back all the same: --insist"],
         )
-    operation = _intend(session, index, fallback.name, reason=reason, options=options)
+    operation = _intend(session, index, back, reason=reason, options=options)
     return _carry_out(session, operation, options=options, began=began)
 
 
@@ -150,7 +159,7 @@ def _concerns(session: Session, name: ReleaseName, index: IndexName) -> list[Fin
     with session.store.read() as view:
         release = view.releases.get(index, name)
     try:
-        space = session.spaces.open(release)
+        space = session.spaces.confirm(release)
         return list(failures([behaviour.query_model(session, space)]))
     except RepointError as error:
         return [
@@ -163,24 +172,34 @@ def _concerns(session: Session, name: ReleaseName, index: IndexName) -> list[Fin
 def _intend(
     session: Session,
     index: IndexName,
-    fallback: ReleaseName,
+    back: Pointer,
     *,
     reason: str,
     options: RollbackOptions,
 ) -> Operation:
-    """Freeze and record the intent, as one."""
+    """Freeze and record the intent, as one.
+
+    Raises:
+        StaleEpochError: the pointer moved since ``back`` was worked out; nothing was frozen.
+    """
+    assert back.active is not None  # noqa: S101 - somebody answers after every rollback
     with session.store.begin() as tx:
         pointer = tx.pointers.pointer(index)
+        if pointer.epoch + 1 != back.epoch:
+            raise StaleEpochError(
+                index=index, expected=Epoch(back.epoch - 1), found=pointer.epoch
+            )
         was_frozen = tx.indexes.frozen(index) is not None
         operation = moving.intend(
             session,
             tx,
             kind=OperationKind.ROLLBACK,
             pointer=pointer,
-            release=fallback,
+            release=back.active,
             reason=reason,
             notes={
                 "failed": pointer.active,
+                "froze": not was_frozen,
                 "thaw": not was_frozen and not options.stay_frozen,
             },
         )
@@ -197,20 +216,14 @@ def _carry_out(
 ) -> RollbackReport:
     with session.store.read() as view:
         release = view.releases.get(operation.index, operation.release)
-    space = session.spaces.open(release)
     replayed = late = 0
     if operation.step is Step.INTENDED:
         with moving.attempt(session, operation):
+            space = session.spaces.confirm(release)
             replayed, late = _make_whole(session, space, options)
-            operation, pointer = moving.move(
-                session,
-                operation,
-                kind=MoveKind.ROLLBACK,
-                event=Event.ROLL_BACK,
-                turn=Pointer.rolled_back,
-                findings=(),
-            )
+            operation, pointer = _move(session, operation, space)
     else:
+        space = session.spaces.open(release)
         with session.store.read() as view:
             pointer = view.pointers.pointer(operation.index)
     switched = session.clock.monotonic() - began
@@ -243,6 +256,43 @@ def _carry_out(
     )
 
 
+def _move(session: Session, operation: Operation, space: Space) -> tuple[Operation, Pointer]:
+    """Move the pointer at a moment when every delete in the log is in the fallback (INV-6).
+
+    Deletes that were acknowledged since the fallback was made whole are applied within the
+    move's own transaction, while writers wait.
+    """
+
+    def guard(tx: Transaction) -> None:
+        watermark = tx.catchup.watermark(operation.index, operation.release)
+        head = tx.log.head(operation.index)
+        pending = tx.log.backlog(operation.index, above=watermark, upto=head)
+        if pending.tombstones and not apply_deletes_first(session, space).settled:
+            raise _UnsettledError
+
+    for _ in range(_TRIES):
+        try:
+            return moving.move(
+                session,
+                operation,
+                kind=MoveKind.ROLLBACK,
+                event=Event.ROLL_BACK,
+                turn=Pointer.rolled_back,
+                findings=(),
+                guard=guard,
+            )
+        except _UnsettledError:
+            catch_up(session, space)  # ends the window that is open
+    raise ConflictError(
+        f"{operation.index!r} is deleted from faster than {operation.release} can take it",
+        hint="pause the writers for a moment and try again",
+    )
+
+
+class _UnsettledError(Exception):
+    """A window opened before the newest deletes, and somebody may be working it."""
+
+
 def _make_whole(session: Session, space: Space, options: RollbackOptions) -> tuple[int, int]:
     """Apply pending deletes, always, then pending writes if there is time (INV-6, INV-9).
 
@@ -269,10 +319,11 @@ def _make_whole(session: Session, space: Space, options: RollbackOptions) -> tup
         return done, backlog.upserts
     try:
         return catch_up(session, space), 0
-    except UnavailableError:
+    except RepointError as error:
         # The provider does not embed now. The deletes are in, so it is safe to move; what
         # is missing is counted, and replayed as soon as the provider answers.
-        if options.replay is Replay.BEFORE:
+        passes = isinstance(error, UnavailableError) or options.insist
+        if options.replay is Replay.BEFORE or not passes:
             raise
         return done, backlog.upserts
 
@@ -280,7 +331,7 @@ def _make_whole(session: Session, space: Space, options: RollbackOptions) -> tup
 def _replay(session: Session, space: Space) -> int:
     try:
         return catch_up(session, space)
-    except UnavailableError:
+    except RepointError:
         return 0  # the finding `lag` says how many rows are missing, and fails
 
 

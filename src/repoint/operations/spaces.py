@@ -63,6 +63,14 @@ class Spaces:
             lambda backend: backend.open(release.collection, fingerprint=release.fingerprint),
         )
 
+    def confirm(self, release: Release) -> Space:
+        """Open a release after looking whether its collection still stands; raises as ``open``.
+
+        An open handle outlives what it was opened on, so before a move it proves nothing.
+        """
+        self.backend(release).open(release.collection, fingerprint=release.fingerprint)
+        return self.open(release)
+
     def create(self, release: Release) -> Space:
         """Make a release's collection if it is not there, and open it; raises as ``open``."""
         return self._space(release, lambda backend: backend.create(collection_spec(release)))

@@ -5,9 +5,10 @@ The checks ask a fixed number of questions, so their time does not grow with the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
+from repoint.domain.errors import RepointError
 from repoint.domain.ids import DocumentId, Lsn
 from repoint.domain.operation import Baseline
 from repoint.domain.pointer import Pointer
@@ -32,7 +33,7 @@ def verify(
     findings = [
         acknowledge.wait_for(session, index, pointer.epoch, timeout=ack_timeout).finding()
     ]
-    findings.append(standing.alias(session, release))
+    findings += _tried("alias", lambda: [standing.alias(session, release)])
     findings.append(behaviour.query_model(session, space))
     with session.store.read() as view:
         watermark = view.catchup.watermark(index, release.name)
@@ -40,21 +41,21 @@ def verify(
         dead = {letter.document for letter in view.dead_letters.all(index, release.name)}
         findings.append(standing.lag(view, index, release.name, upto=upto))
         findings.append(standing.dead_letters(view, index, release.name))
-    now = _ask_again(session, space, baseline)
-    findings.extend(
-        behaviour.answers(baseline, now, changed=_changed(session, space, baseline))
-    )
     recent = [
         row
         for row in behaviour.recent_rows(session, index, upto=watermark)
         if row.id not in dead
     ]
-    findings.append(behaviour.filtering(session, space, recent))
-    findings.append(behaviour.hybrid(space, recent))
-    findings.append(behaviour.fresh(space, recent))
-    findings.append(behaviour.deleted(space, recent))
-    findings.append(
-        diff.sampled(session.store, space, upto=watermark, count=SAMPLE, seed=pointer.epoch)
+    findings += _tried("golden", lambda: _golden(session, space, baseline))
+    findings += _tried("filter", lambda: [behaviour.filtering(session, space, recent)])
+    findings += _tried("hybrid", lambda: [behaviour.hybrid(space, recent)])
+    findings += _tried("fresh-document", lambda: [behaviour.fresh(space, recent)])
+    findings += _tried("deleted-document", lambda: [behaviour.deleted(space, recent)])
+    findings += _tried(
+        "sampled-diff",
+        lambda: [
+            diff.sampled(session.store, space, upto=watermark, count=SAMPLE, seed=pointer.epoch)
+        ],
     )
     return findings
 
@@ -62,6 +63,27 @@ def verify(
 def passed(findings: Sequence[Finding]) -> bool:
     """Return whether nothing failed."""
     return all(finding.status is not Status.FAILED for finding in findings)
+
+
+def _tried(check: str, ask: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    """Return what was found; a model or database that does not answer is a finding, too."""
+    try:
+        return list(ask())
+    except RepointError as error:
+        return [
+            Finding(
+                check=check,
+                status=Status.FAILED,
+                summary=f"it could not be checked: {error.message}",
+                figures={"error": error.code},
+                remedy=error.hint,
+            )
+        ]
+
+
+def _golden(session: Session, space: Space, baseline: Baseline | None) -> Iterable[Finding]:
+    now = _ask_again(session, space, baseline)
+    return behaviour.answers(baseline, now, changed=_changed(session, space, baseline))
 
 
 def _ask_again(session: Session, space: Space, baseline: Baseline | None) -> Baseline:

@@ -73,7 +73,7 @@ class SqlOperations:
     ) -> Operation:
         """Record how far it came, merging the notes."""
         now = self._require_owned(operation)
-        if now.step is Step.MOVED and step is Step.INTENDED:
+        if now.step is Step.MOVED and step in {Step.INTENDED, Step.ABANDONED}:
             raise ConflictError(f"{now.kind} of index {now.index!r} has moved already")
         self._connection.execute(
             sa.update(operations)
