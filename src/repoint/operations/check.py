@@ -19,9 +19,15 @@ def check(session: Session, index: IndexName) -> list[Finding]:
         pointer = view.pointers.pointer(index)
         operation = view.operations.unfinished(index)
         findings = [standing.frozen(view, index)]
+        rollout = view.pointers.rollout(index)
+        candidate = rollout.release if rollout and rollout.release != pointer.active else None
         releases = {
             role: view.releases.get(index, name)
-            for role, name in (("active", pointer.active), ("fallback", pointer.fallback))
+            for role, name in (
+                ("active", pointer.active),
+                ("fallback", pointer.fallback),
+                ("candidate", candidate),
+            )
             if name is not None
         }
         serving = [p for p in view.processes.all() if index in p.serves]

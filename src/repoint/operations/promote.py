@@ -198,7 +198,8 @@ def _refuse(
         outcome=Outcome.REFUSED,
         details={"release": release.name, "findings": list(in_the_way)},
     )
-    raise NotReadyError(index=release.index, release=release.name, findings=in_the_way)
+    told = [f"{f.summary} ({f.remedy})" if f.remedy else f.summary for f in failures(findings)]
+    raise NotReadyError(index=release.index, release=release.name, findings=told)
 
 
 def _catch_up_if_close(session: Session, space: Space) -> None:
