@@ -38,6 +38,8 @@ class Story:
     relevance: dict[str, Relevance] = field(default_factory=dict)
     #: Seconds of each act.
     timings: dict[str, float] = field(default_factory=dict)
+    #: Acknowledged writes that were not there when the ledger was looked up.
+    lost: list[str] = field(default_factory=list)
     #: Sentences about what was to hold and did not.
     broken: list[str] = field(default_factory=list)
     rollback: RolledBack | None = None

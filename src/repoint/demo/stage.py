@@ -35,11 +35,11 @@ class Pace:
     dwell_s: float
     readers: int = 4
     #: Seconds from one question of a reader to its next.
-    ask_every_s: float = 0.4
-    write_every_s: float = 0.3
+    ask_every_s: float = 0.5
+    write_every_s: float = 0.45
 
 
-FULL: Final = Pace(documents=DOCUMENTS, questions=QUESTIONS, dwell_s=6.0)
+FULL: Final = Pace(documents=DOCUMENTS, questions=QUESTIONS, dwell_s=5.0)
 QUICK: Final = Pace(documents=1_200, questions=60, dwell_s=2.0)
 
 

@@ -52,13 +52,13 @@ def tell(home: Path, *, pace: Pace, teller: Teller) -> Report:
                 "ask; a thread adds, edits and deletes; nobody pauses",
             )
             began = story.now()
-            standings = _live(story, people, pace)
+            standing = _live(story, people, pace)
             ended = story.now()
-        return _reported(story, people, standings, span=(began, ended))
+        return _reported(story, people, standing, span=(began, ended))
 
 
-def _live(story: Story, people: Crowd, pace: Pace) -> list[Standing]:
-    """Play the acts that happen under load; return what was there after each way home."""
+def _live(story: Story, people: Crowd, pace: Pace) -> Standing:
+    """Play the acts that happen under load; return what was there at their end."""
     dwell = threading.Event()
     dwell.wait(pace.dwell_s)
     acts.prepare(story, V2)
@@ -72,18 +72,18 @@ def _live(story: Story, people: Crowd, pace: Pace) -> list[Standing]:
     acts.roll_back(story, _REASON)
     acts.measure_now(story, "v1 again", against="v2")
     dwell.wait(pace.dwell_s)
-    after_rollback = _looked_at(story, people)
+    _looked_at(story, people)
     acts.prepare(story, V3)
     acts.promote(story, V3)
     acts.measure_now(story, "v3", against="v1")
     dwell.wait(pace.dwell_s)
     acts.accept(story, V3)
+    people.writer.stop()  # first: the last look is held to every write there was
     at_the_end = _looked_at(story, people)
-    people.writer.stop()
     people.watcher.stop()
     people.readers.stop()
     people.elsewhere.stop()
-    return [after_rollback, at_the_end]
+    return at_the_end
 
 
 def _looked_at(story: Story, people: Crowd) -> Standing:
@@ -100,22 +100,22 @@ def _looked_at(story: Story, people: Crowd) -> Standing:
         f"{len(newest):,} documents of {len(people.writer.ledger.writes()):,} writes "
         f"looked up in the log and in {releases}: {len(lost)} lost",
     )
-    story.broken += lost
+    story.lost += lost
     return standing
 
 
 def _reported(
-    story: Story, people: Crowd, standings: list[Standing], *, span: tuple[float, float]
+    story: Story, people: Crowd, standing: Standing, *, span: tuple[float, float]
 ) -> Report:
     began = story.now()
-    judged = _claims(story, people, standings)
+    judged = _claims(story, people, standing)
     records = story.opened.verify_audit()
     story.timings["checking"] = story.now() - began
     story.teller.step("audit", f"{records} records, the chain verifies")
     return Report.of(story, people, judged, audit_records=records, span=span)
 
 
-def _claims(story: Story, people: Crowd, standings: list[Standing]) -> Claims:
+def _claims(story: Story, people: Crowd, standing: Standing) -> Claims:
     asked = people.asked()
     ledger = people.writer.ledger
     applied = people.watcher.applied()
@@ -127,7 +127,6 @@ def _claims(story: Story, people: Crowd, standings: list[Standing]) -> Claims:
         versions=_versions(story.corpus, people),
         drivers=story.opened.workspace.drivers,
     )
-    last = standings[-1]
     broken = [*story.broken, *people.writer.failures]
     if story.rollback is None or not story.rollback.verified:
         broken.append("the rollback did not verify")
@@ -138,8 +137,10 @@ def _claims(story: Story, people: Crowd, standings: list[Standing]) -> Claims:
             expected=expected,
         ),
         failed=claims.failed(asked),
-        lost=claims.lost(ledger.newest(), last),
-        resurrected=claims.resurrected(ledger.writes(), asked, applied=applied, standing=last),
+        lost=story.lost,
+        resurrected=claims.resurrected(
+            ledger.writes(), asked, applied=applied, standing=standing
+        ),
         stale=claims.stale(ledger.writes(), asked, applied=applied, turns=story.turns),
         other=broken,
     )
