@@ -12,8 +12,6 @@ from repoint.client import Index
 from repoint.domain.document import Document
 from repoint.domain.spec import ReleaseSpec
 from repoint.operations.promote import PromoteOptions
-from repoint.operations.releases import bring_to_life
-from repoint.operations.sync import sync
 
 
 @contextmanager
@@ -35,11 +33,10 @@ def in_step(repoint: Repoint, index: str, name: str, spec: ReleaseSpec) -> float
     """Create a release, bring it into step, and return the seconds that syncing took."""
     handle = repoint.index(index)
     handle.create_release(name, spec)
-    session = repoint.session
-    space = bring_to_life(session, handle._name, handle.release(name).name)  # noqa: SLF001
-    began = session.clock.monotonic()
-    sync(session.store, space, owner=session.process.id, clock=session.clock)
-    return session.clock.monotonic() - began
+    clock = repoint.session.clock
+    began = clock.monotonic()
+    handle.sync(name)
+    return clock.monotonic() - began
 
 
 def promoted(repoint: Repoint, index: str, name: str, spec: ReleaseSpec) -> None:
