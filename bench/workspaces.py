@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def workspace() -> Iterator[tuple[Repoint, Path]]:
             yield repoint, home
 
 
-def fill(index: Index, documents: Sequence[Document]) -> None:
+def fill(index: Index, documents: Iterable[Document]) -> None:
     """Write documents into the log, and nowhere else."""
     for _ in index.ingest(documents):
         pass
