@@ -222,15 +222,14 @@ def _ticks(writes: Iterable[Written], axis: _Axis, *, y: float, height: float) -
 
 
 def _turns(turns: Iterable[Turn], axis: _Axis) -> Iterator[str]:
-    for turn in turns:
-        if turn.done < axis.began:
-            continue  # the first promotion, before anybody asked
+    bottom = _HEIGHT - 42
+    # The first promotion was before anybody asked.
+    seen = [turn for turn in turns if turn.done >= axis.began]
+    for number, turn in enumerate(seen):
         x = axis.x(turn.done)
-        bottom = _HEIGHT - 42
         what = turn.what if turn.what != "promote" else f"promote {turn.release}"
         anchor = "end" if x > _WIDTH - 2 * _LEFT else "middle"
-        # The last two moves stand close together: the acceptance is said one line higher.
-        y = 20 if turn.what == "accept" else 36
+        y = 20 if number % 2 else 40  # on two lines: moves may stand close together
         yield _upright("turn", x, top=y + 6, bottom=bottom)
         place = f'x="{x:.1f}" y="{y}" text-anchor="{anchor}"'
         yield f'<text class="move" {place}>{escape(what)}</text>'
