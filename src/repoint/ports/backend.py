@@ -78,6 +78,17 @@ class SpaceMatrix:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkPlace:
+    """Where a chunk stands in its document."""
+
+    #: Its number, from 0.
+    number: int
+    #: Its first character in the prepared text, and the one after its last.
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """One chunk that a search found; a higher score is better.
 
@@ -94,6 +105,16 @@ class Hit:
     start: int
     end: int
     metadata: Metadata
+
+    @property
+    def id(self) -> DocumentId:
+        """The document's own id, by the name that JSON output has for it."""
+        return self.document
+
+    @property
+    def chunk(self) -> ChunkPlace:
+        """Where in the document it was found, as JSON output has it."""
+        return ChunkPlace(number=self.slot, start=self.start, end=self.end)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
