@@ -27,7 +27,7 @@ from repoint.domain.operation import Process
 from repoint.domain.pointer import Pointer
 from repoint.operations.spaces import Space, Spaces
 from repoint.ports.clock import Clock
-from repoint.ports.store import Store
+from repoint.ports.store import Store, Transaction
 
 #: How long a process may answer without confirming its routes.
 LEASE: Final = timedelta(seconds=10)
@@ -159,19 +159,27 @@ class Router:
 
     def _join(self, index: IndexName) -> None:
         """Start serving an index: registered and leased before the first answer."""
-        with self._store.read() as view:
-            pointer = view.pointers.pointer(index)
-        # Registered at the epoch just read: if a move comes between, this process counts as
-        # late for it, and the watcher takes note of the move before it acknowledges.
-        self._register({**self.serves(), index: pointer.epoch})
-        self._pointers[index] = pointer
+        while True:
+            with self._store.read() as view:
+                pointer = view.pointers.pointer(index)
+            # Registered at the epoch just read: if a move comes between, this process counts
+            # as late for it until it has taken note of the move.
+            self._register({**self.serves(), index: pointer.epoch})
+            with self._publishing:
+                self._pointers[index] = pointer
+            # The watcher may have heard of a move before it knew that this index is served.
+            with self._store.read() as view:
+                if view.pointers.pointer(index).epoch == pointer.epoch:
+                    return
 
     def _register(self, serves: Mapping[IndexName, Epoch]) -> None:
         started = self._clock.monotonic()
         until = self._clock.now() + self._lease
         with self._store.begin() as tx:
             tx.processes.register(replace(self._process, lease_until=until, serves=serves))
-        self._confirmed_until = started + self._lease.total_seconds()
+            current = _are_current(tx, serves)
+        if current:
+            self._confirmed_until = started + self._lease.total_seconds()
         if self._watcher is None:
             self._watcher = threading.Thread(
                 target=self._watch, name="repoint-routes", daemon=True
@@ -227,6 +235,11 @@ class Router:
             known = tx.processes.confirm(self._process.id, until=until, serves=serves)
             if not known:  # swept as dead, for instance after the machine slept
                 tx.processes.register(replace(self._process, lease_until=until, serves=serves))
-            pointers = {index: tx.pointers.pointer(index) for index in serves}
-        if all(pointers[index].epoch == epoch for index, epoch in serves.items()):
+            current = _are_current(tx, serves)
+        if current:
             self._confirmed_until = started + self._lease.total_seconds()
+
+
+def _are_current(tx: Transaction, serves: Mapping[IndexName, Epoch]) -> bool:
+    """Return whether every epoch served is the pointer's: only then is a lease confirmed."""
+    return all(tx.pointers.pointer(index).epoch == epoch for index, epoch in serves.items())
