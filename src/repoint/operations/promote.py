@@ -70,6 +70,7 @@ def promote(
     """
     began = session.clock.monotonic()
     authorise(session, Action.PROMOTE, index, reason=reason)
+    _authorise_override(session, index, options)
     reconcile.clear_the_way(session, index)
     space, pointer, operation = _intend(session, index, name, reason=reason)
     with moving.attempt(session, operation):
@@ -144,6 +145,16 @@ def way_back(session: Session, pointer: Pointer) -> Finding:
         else f"{active.name} can answer again: {model.summary}",
         remedy=broken[0].remedy if broken else "",
     )
+
+
+def _authorise_override(session: Session, index: IndexName, options: PromoteOptions) -> None:
+    """Going on without an evaluation overrides a gate, once there is something to compare."""
+    if options.without_evaluation is None:
+        return
+    with session.store.read() as view:
+        first = view.pointers.pointer(index).active is None
+    if not first:
+        authorise(session, Action.OVERRIDE, index, reason=options.without_evaluation)
 
 
 def _intend(
