@@ -55,7 +55,7 @@ def _by_hand(repoint: Repoint, home: Path, spec: ReleaseSpec) -> Callable[[str],
         if spec.model.normalise:
             vector = vector / np.linalg.norm(vector)
         rows = (
-            table.search(vector)
+            table.search(vector)  # type: ignore[attr-defined] # its stub is of the base class
             .distance_type("cosine")
             .select(
                 ["document", "slot", "lsn", "text", "start", "end", "metadata", "_distance"]

@@ -37,7 +37,8 @@ class Keeper:
         """Return when those releases have everything that is in the log now.
 
         Raises:
-            RefusedError: a release among them is paused, so waiting would never end.
+            RefusedError: a release among them is paused, or kept back by a freeze, so waiting
+                would never end.
             UnavailableError: a model or database does not answer; the log has the writes.
         """
         with self._session.store.read() as view:
@@ -101,10 +102,18 @@ class Keeper:
                 for release in live
                 if view.catchup.watermark(self._index, release.name) < head
             ]
+            frozen = view.indexes.frozen(self._index) is not None
+        answering = {pointer.active, pointer.fallback}
         paused = [release.name for release in behind if release.paused]
-        if paused and paused_too:
+        kept_back = [r.name for r in behind if frozen and r.name not in answering]
+        if paused_too and paused:
             raise RefusedError(
                 f"release {paused[0]!r} is paused, so it never gets there",
                 hint=f"repoint sync {self._index} {paused[0]} --resume",
             )
-        return [release.name for release in behind if not release.paused]
+        if paused_too and kept_back:
+            raise RefusedError(
+                f"release {kept_back[0]!r} is kept back while {self._index!r} is frozen",
+                hint=f"wait for the active release alone, or: repoint unfreeze {self._index}",
+            )
+        return [r.name for r in behind if r.name not in {*paused, *kept_back}]

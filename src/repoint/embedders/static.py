@@ -115,8 +115,8 @@ class StaticEmbedder:
 
     @property
     def dimensions(self) -> int:
-        """As many columns as the spec takes."""
-        return self._model.dimensions
+        """As many columns as the spec takes; all of them where it does not say."""
+        return self._model.dimensions or self._loaded().rows.shape[1]
 
     @property
     def revision(self) -> str:
@@ -197,7 +197,7 @@ class StaticEmbedder:
                 field="dimensions",
                 why=f"the table has only {rows.shape[1]} columns",
             )
-        columns = np.ascontiguousarray(rows[:, : self._model.dimensions])
+        columns = np.ascontiguousarray(rows[:, : self._model.dimensions or None])
         return _Table(rows=columns, mapping=mapping, weights=weights, tokenizer=tokenizer)
 
     def _tensors(

@@ -12,7 +12,7 @@ from repoint.operations.session import Session, authorise
 from repoint.ports.store import Appended
 
 #: Documents in one transaction: large enough to be fast, small enough for others to get in.
-BATCH = 1_000
+BATCH = 2_000
 
 
 def write(

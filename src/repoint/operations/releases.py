@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from repoint.domain.access import Action
-from repoint.domain.errors import ConflictError, RetiredError, UnsupportedError
+from repoint.domain.errors import BadSpecError, ConflictError, RetiredError, UnsupportedError
 from repoint.domain.ids import IndexName, ReleaseName, collection_name, release_name
 from repoint.domain.release import Release, ReleaseState
 from repoint.domain.rollout import FINAL
@@ -24,6 +24,13 @@ def complete(spec: ReleaseSpec, drivers: Drivers) -> ReleaseSpec:
     model = spec.model
     if model.dimensions == 0:  # left out of the file: the model's own
         model = replace(model, dimensions=embedder.dimensions)
+        if model.dimensions == 0:
+            raise BadSpecError(
+                source="release spec",
+                field="model.dimensions",
+                why=f"provider {model.provider!r} does not know them by itself",
+                hint="write the length of its vectors, for instance: dimensions: 384",
+            )
     filled = replace(spec, model=pinned(model, embedder))
     return replace(filled, libraries=dict(drivers.preparer(filled).libraries))
 

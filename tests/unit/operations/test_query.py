@@ -9,6 +9,7 @@ import pytest
 
 from repoint import Repoint
 from repoint.client import Index
+from repoint.domain.document import Json
 from repoint.domain.errors import (
     BadFilterError,
     BadInputError,
@@ -27,7 +28,7 @@ from repoint.domain.spec import (
 )
 
 MODEL = ModelSpec(provider="hashing", dimensions=128)
-ANIMALS = [
+ANIMALS: list[dict[str, Json]] = [
     {
         "id": "cat",
         "text": "The cat sleeps on the warm sofa.",
@@ -103,7 +104,7 @@ def test_a_document_of_many_chunks_is_found_once_by_its_best(
     spec = ReleaseSpec(model=MODEL, backend=backend, chunking=ChunkingSpec(size=80, overlap=0))
     docs = release(repoint, "v1", spec)
     found = docs.search("Sentence 7 speaks of nothing", k=5, release="v1").hits
-    assert [hit.document for hit in found].count("long") == 1
+    assert sum(hit.document == "long" for hit in found) == 1
     assert len(found) == 5
     best = next(hit for hit in found if hit.document == "long")
     prepared = f"{long} Finally the cat sleeps."

@@ -97,6 +97,12 @@ def append(
     return Appended(head=Lsn(head), written=len(changed), unchanged=len(wanted) - len(changed))
 
 
+#: Made once: an encoder costs more than most metadata takes to encode.
+_ENCODED: Final = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False
+).encode
+
+
 def _last_of_each(
     changes: Iterable[Document | DocumentId],
 ) -> dict[DocumentId, Document | DocumentId]:
@@ -111,13 +117,7 @@ def _last_of_each(
 
 def _content(document: Document) -> _Content:
     try:
-        metadata = (
-            json.dumps(
-                document.metadata, ensure_ascii=False, separators=(",", ":"), allow_nan=False
-            )
-            if document.metadata
-            else "{}"
-        )
+        metadata = _ENCODED(document.metadata) if document.metadata else "{}"
         (document.title + document.text + metadata).encode()
     except UnicodeEncodeError as problem:
         raise BadInputError(
