@@ -3,8 +3,9 @@
 import json
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,10 +24,11 @@ from repoint.domain.ids import DocumentId, Epoch
 from repoint.domain.operation import OperationKind, Step
 from repoint.domain.pointer import MoveKind
 from repoint.domain.readiness import Status
-from repoint.operations import freeze, moving, rollback
+from repoint.operations import freeze, moving, reconcile, rollback
 from repoint.operations.rollback import Replay, RollbackOptions
 from repoint.operations.session import Session
 from repoint.testing import invariants
+from repoint.testing.faults import Fuse, PowerCut
 from repoint.testing.stage import INDEX, Stage
 
 QUICK = RollbackOptions(ack_timeout=timedelta(milliseconds=20))
@@ -320,3 +322,48 @@ def test_a_delete_between_the_replay_and_the_move_does_not_come_back(
     promoted.rollback()
     # At the very moment of the move the fallback has applied what was deleted by then.
     assert missed == [set()]
+
+
+def test_a_window_open_at_the_move_is_ended_before_a_delete_counts_as_applied(
+    promoted: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = moving.move
+    tries: list[datetime] = []
+
+    def after_a_window_and_a_delete(*args: object, **kwargs: object) -> object:
+        if not tries:
+            head = promoted.write({"d6": "in the hands of a worker " * 4})
+            with promoted.store.begin() as tx:  # a worker of the fallback begins with that
+                name = promoted.release("v1").name
+                tx.catchup.open_window(INDEX, name, bounds=[head], high=head)
+            promoted.write({"d6": None})
+        tries.append(promoted.clock.now())
+        return real(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(moving, "move", after_a_window_and_a_delete)
+    assert promoted.rollback().verified
+    assert len(tries) == 2
+    assert stored(promoted, "v1", "d6") == set()
+    sound(promoted)
+
+
+def test_a_rollback_that_died_with_its_fallback_gone_ends_by_being_abandoned(
+    promoted: Stage,
+) -> None:
+    fuse = Fuse(5, after=False)
+    dying = promoted.open(fuse=fuse)
+    promoted.write({"new": "a fresh one"})
+    with suppress(PowerCut):
+        promoted.rollback(by=dying)
+    promoted.kill(dying)
+    with promoted.store.read() as view:
+        standing = view.operations.unfinished(INDEX)
+    assert standing is not None
+    assert standing.step is Step.INTENDED
+    promoted.backend.drop(promoted.release("v1").collection)
+    _, left = reconcile.reconcile(promoted.session)
+    assert len(left) == 1
+    with promoted.store.read() as view:
+        assert view.operations.unfinished(INDEX) is None
+    assert active(promoted) == ("v2", 2)
+    assert frozen(promoted) is None
