@@ -9,7 +9,7 @@ BENCH ?=
 SCRIPTS := scripts/setup scripts/lock .ci/run
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo fmt lint types arch test check data-test campaign bench generated lock clean
+.PHONY: help setup demo fmt lint types arch test check data-test campaign bench docs generated lock clean
 
 help: ## print these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -55,6 +55,9 @@ campaign: $(PY) ## the long searches for a broken invariant (REPOINT_CAMPAIGN_SE
 
 bench: $(PY) ## measure, and write samples and machine as JSON: make bench BENCH=--smoke
 	$(PY) -m bench $(BENCH)
+
+docs: $(PY) ## build the documentation into site/
+	$(BIN)/mkdocs build --strict --quiet
 
 generated: $(PY) ## write the generated reference again; fails when it was not current
 	$(PY) scripts/generate_reference.py

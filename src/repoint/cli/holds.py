@@ -38,5 +38,5 @@ def lift(door: Door, index: IndexName, release: ReleaseName, reason: Reason = ""
         count = opened.index(index).lift_holds(release, reason=reason)
     door.out.json({"index": index, "release": release, "lifted": count})
     door.out.say(
-        f"{count} holds on {release} are lifted" if count else f"{release} was not held"
+        f"holds lifted from {release}: {count}" if count else f"{release} was not held"
     )

@@ -33,10 +33,8 @@ def create(
     ],
 ) -> None:
     """Store a release: its spec with every default, its fingerprint, its model's probes."""
-    from repoint.wiring.spec_file import load_spec  # noqa: PLC0415 - loads pydantic and YAML
-
     with door.workspace() as opened:
-        made = opened.index(index).create_release(release, load_spec(spec))
+        made = opened.index(index).create_release(release, spec)
     door.out.json(_shape(made))
     model = made.spec.model
     door.out.say(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from repoint.client import catchup, comparing
@@ -166,10 +167,17 @@ class Index:
 
     # Releases
 
-    def create_release(self, name: str, spec: ReleaseSpec) -> Release:
-        """Store an immutable release."""
+    def create_release(self, name: str, spec: ReleaseSpec | Path | str) -> Release:
+        """Store an immutable release, its spec given as a value, a YAML file or YAML text.
+
+        Raises:
+            BadSpecError: the YAML is no spec; the error names line and field.
+            AlreadyExistsError: the name is taken.
+            MissingModelError: the model cannot be opened here.
+        """
+        whole = spec if isinstance(spec, ReleaseSpec) else _loaded(spec)
         return releases.create(
-            self._session, self._name, release_name(name), spec, self._workspace.drivers
+            self._session, self._name, release_name(name), whole, self._workspace.drivers
         )
 
     def release(self, name: str) -> Release:
@@ -349,3 +357,9 @@ class Index:
         except UnknownFieldError:  # a field that came after this process last looked
             filter_syntax.check(where, router.fields(self._name, fresh=True), index=self._name)
         return where
+
+
+def _loaded(spec: Path | str) -> ReleaseSpec:
+    from repoint.wiring.spec_file import load_spec  # noqa: PLC0415 - loads pydantic and YAML
+
+    return load_spec(spec)

@@ -202,7 +202,7 @@ class Unmeasured:
     ) -> Finding | None:
         """Return None."""
         del index, release, against
-        return None  # noqa: RET501 - the answer, as the port has it
+        return None
 
 
 @dataclass(kw_only=True)

@@ -107,14 +107,17 @@ def alias(session: Session, release: Release) -> Finding:
 
 def live(release: Release) -> Finding:
     """Check that a release is kept in step."""
-    alive = release.state is ReleaseState.LIVE
+    remedy = ""
+    if release.state in {ReleaseState.RETIRED, ReleaseState.DROPPED}:
+        remedy = f"make a new one of its spec: repoint release create {release.index} NAME"
+    elif release.paused:
+        remedy = f"repoint sync {release.index} {release.name} --resume"
+    elif release.state is not ReleaseState.LIVE:
+        remedy = f"repoint sync {release.index} {release.name}"
     return Finding(
         check="live",
-        status=Status.OK if alive and not release.paused else Status.FAILED,
+        status=Status.FAILED if remedy else Status.OK,
         summary=f"{release.name} is {release.state}" + (", paused" if release.paused else ""),
         figures={"state": release.state, "paused": release.paused},
-        remedy=""
-        if alive and not release.paused
-        else f"repoint sync {release.index} {release.name}"
-        + (" --resume" if release.paused else ""),
+        remedy=remedy,
     )
