@@ -85,11 +85,14 @@ def judged(
         with open_source(folder / "corpus.jsonl") as source:
             for _ in index.ingest(document for _, document in source):
                 pass
-        yield name, Judged(
-            index=index,
-            repoint=repoint,
-            queries={query: text for query, text in queries.items() if query in qrels},
-            qrels=qrels,
+        yield (
+            name,
+            Judged(
+                index=index,
+                repoint=repoint,
+                queries={query: text for query, text in queries.items() if query in qrels},
+                qrels=qrels,
+            ),
         )
 
 
@@ -127,4 +130,3 @@ def test_search_is_as_good_as_exact_search(
     found, reference = ndcg(data, ours), ndcg(data, exact)
     assert found == pytest.approx(reference, abs=0.005)
     assert reference == pytest.approx(KNOWN[name, model], abs=0.01)
-
