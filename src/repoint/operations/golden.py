@@ -62,6 +62,8 @@ def measure(
     answers: dict[str, tuple[str, ...]] = {}
     latencies: list[float] = []
     for query in queries:
+        if not space.preparer.prepare_query(query).strip():
+            continue  # this release's steps leave nothing of it to ask
         began = clock.monotonic()
         hits, _ = ask(space, query, limit=depth, clock=clock)
         latencies.append((clock.monotonic() - began) * 1000)

@@ -110,5 +110,5 @@ def _changed(session: Session, space: Space, baseline: Baseline | None) -> froze
         for document in found
         if (row := rows.get(document)) is None
         or row.document is None
-        or row.written_at > baseline.at
+        or row.written_at >= baseline.at
     )

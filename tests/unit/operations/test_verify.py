@@ -1,5 +1,6 @@
 """Every finding of the verification fails when what it looks at is tampered with."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -9,7 +10,9 @@ from repoint.domain.catchup import DeadLetter
 from repoint.domain.document import Chunk, Entry
 from repoint.domain.ids import DocumentId, Epoch, Lsn, ReleaseName
 from repoint.domain.readiness import Finding, Status
-from repoint.operations import verify
+from repoint.domain.release import Release
+from repoint.operations import golden, verify
+from repoint.operations.checks import behaviour
 from repoint.operations.in_step import catch_up
 from repoint.ports.backend import SpaceMatrix
 from repoint.testing.stage import INDEX, Stage
@@ -157,3 +160,29 @@ def test_the_baseline_counts_no_document_that_changed_since(back: Stage) -> None
     back.write({f"d{n}": "wholly different now" for n in range(3, 8)})
     catch_up(back.session, back.space("v1"))
     assert "golden" not in failed(back)
+
+
+def test_documents_without_text_fail_no_check(promoted: Stage) -> None:
+    promoted.write(dict.fromkeys((f"d{n}" for n in range(8)), ""))
+    assert promoted.rollback().verified
+    assert findings(promoted)["filter"].status is Status.SKIPPED
+
+
+def test_a_cut_off_that_leaves_everything_out_fails_no_filter_check(promoted: Stage) -> None:
+    release = promoted.release("v1")
+    strict = replace(promoted.space("v1"), release=strictly(release))
+    with promoted.store.read() as view:
+        rows = behaviour.recent_rows(promoted.session, INDEX, upto=view.log.head(INDEX))
+    assert behaviour.filtering(promoted.session, strict, rows).status is Status.OK
+
+
+def strictly(release: Release) -> Release:
+    return replace(release, spec=replace(release.spec, min_score=0.999))
+
+
+def test_questions_that_a_releases_steps_erase_are_not_asked(promoted: Stage) -> None:
+    space = promoted.space("v1")
+    baseline = golden.measure(
+        space, {"   ": DocumentId("d1"), "document 2": DocumentId("d2")}, clock=promoted.clock
+    )
+    assert list(baseline.answers) == ["document 2"]
