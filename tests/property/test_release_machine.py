@@ -144,6 +144,7 @@ class ReleaseMachine(RuleBasedStateMachine):
     @rule(who=operators, changes=st.lists(st.tuples(ids, texts), min_size=1, max_size=4))
     def write(self, who: int, changes: list[tuple[str, str]]) -> None:
         made = {name: document(name, text) for name, text in changes}
+        self.stage.clock.advance(timedelta(milliseconds=1))
         documents.write(self.operators[who], INDEX, list(made.values()))
         self.model.written |= made
         self.model.gone -= made.keys()
