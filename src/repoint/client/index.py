@@ -130,13 +130,11 @@ class Index:
         where = self._filter(filter)
         clock = self._session.clock
         if release is None:
-            return query.search(
-                self._workspace.router.resolve(self._name),
-                text,
-                limit=k,
-                where=where,
-                clock=clock,
-            )
+            router, began = self._workspace.router, clock.monotonic()
+            route = router.resolve(self._name)
+            answer = query.search(route, text, limit=k, where=where, clock=clock)
+            router.confirm(route, since=began)
+            return answer
         space = self._session.spaces.open(self.release(release))
         hits, timings = query.ask(space, text, limit=k, where=where, clock=clock)
         return Answer(
@@ -332,6 +330,8 @@ class Index:
         )
 
     def _write(self, changes: Sequence[Document | DocumentId], wait: Wait) -> Appended:
+        if wait is not None:
+            self._keeper.require_waitable(wait)  # before the write: refused means nothing done
         done = documents.write(self._session, self._name, changes)
         self._keeper.wake()
         self.wait(wait)

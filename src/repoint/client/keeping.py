@@ -33,6 +33,16 @@ class Keeper:
                 self._follower = self._start()
         self._follower.wake()
 
+    def require_waitable(self, releases: Literal["active", "all"]) -> None:
+        """Return if waiting for those releases can end, before anything is written.
+
+        Raises:
+            RefusedError: a release among them is paused, or kept back by a freeze.
+        """
+        with self._session.store.read() as view:
+            beyond = Lsn(view.log.head(self._index) + 1)
+        self._behind(releases, beyond)
+
     def wait(self, releases: Literal["active", "all"]) -> None:
         """Return when those releases have everything that is in the log now.
 

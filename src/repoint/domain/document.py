@@ -68,6 +68,11 @@ class LogRow:
     written_at: datetime
 
 
+def digest_of(text: str) -> str:
+    """Return the digest of a chunk's text."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
     """A piece of a prepared document: ``prepared[start:end] == text``."""
@@ -82,8 +87,7 @@ class Chunk:
     @staticmethod
     def of(text: str, *, start: int, end: int) -> Chunk:
         """Return the chunk with its digest taken from its text."""
-        digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-        return Chunk(text=text, start=start, end=end, digest=digest)
+        return Chunk(text=text, start=start, end=end, digest=digest_of(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

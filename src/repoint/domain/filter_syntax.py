@@ -20,6 +20,7 @@ from typing import Final
 from repoint.domain.document import FieldType
 from repoint.domain.errors import BadFilterError, UnknownFieldError
 from repoint.domain.filters import (
+    EXACT,
     ORDERED,
     And,
     Compare,
@@ -128,6 +129,11 @@ def _misfit(leaf: Compare | In, known: FieldType) -> str:
     for value in leaf.values if isinstance(leaf, In) else (leaf.value,):
         if type_of(value) is not known:
             return f"field {leaf.field!r} holds {known}, not {type_of(value)}: {_scalar(value)}"
+        if isinstance(value, int | float) and abs(value) > EXACT:
+            return (
+                f"{_scalar(value)} is beyond 2^53, where numbers are no longer exact; "
+                "store such ids as text"
+            )
     if known is FieldType.BOOLEAN and isinstance(leaf, Compare) and leaf.comparison in ORDERED:
         return f"field {leaf.field!r} is true or false; compare it with = or !="
     return ""

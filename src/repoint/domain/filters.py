@@ -100,6 +100,10 @@ _NUMBER: Final = MappingProxyType[Comparison, Callable[[float, float], bool]](
 )
 
 
+#: Databases compare numbers as doubles: beyond this, neighbours look equal.
+EXACT: Final = 2**53
+
+
 def type_of(value: Json) -> FieldType:
     """Return the type of a metadata value; lists, objects and null are opaque."""
     if isinstance(value, bool):  # asked first: Python's bool is an int

@@ -97,6 +97,21 @@ class Router:
             raise UnconfirmedRouteError(index=index, seconds=seconds)
         return self._open(index)
 
+    def confirm(self, route: Route, *, since: float) -> None:
+        """Return if an answer by this route may still be given.
+
+        ``since`` is when the route was resolved. A process that was stopped in the middle
+        of a question may come back after its lease: others hold it for gone by then.
+
+        Raises:
+            UnconfirmedRouteError: the lease ran out before the answer was there.
+        """
+        now = self._clock.monotonic()
+        asleep = now - since >= self._lease.total_seconds()
+        replaced = self._routes.get(route.index) is not route
+        if now >= self._confirmed_until or (asleep and replaced):
+            raise UnconfirmedRouteError(index=route.index, seconds=now - since)
+
     def fields(self, index: IndexName, *, fresh: bool = False) -> dict[str, FieldType]:
         """Return the metadata fields that filters may name; ``fresh`` asks the store again."""
         known = self._fields.get(index)

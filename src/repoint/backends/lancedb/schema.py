@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from repoint.backends.lancedb.filters import PREFIXES, as_double, column
-from repoint.domain.document import Entry, FieldType, Json, Metadata
+from repoint.domain.document import Entry, FieldType, Json, Metadata, digest_of
 from repoint.domain.filters import type_of
 from repoint.domain.ids import CollectionName, Fingerprint
 from repoint.domain.spec import AnnKind, AnnSpec, Distance
@@ -186,19 +186,28 @@ def hits(found: pa.Table, scores: Iterable[float], *, limit: int) -> list[Hit]:
 
 def stored_columns(*, with_vectors: bool) -> list[str]:
     """Return the columns of a stored batch."""
-    return [*_STORED, "vector"] if with_vectors else list(_STORED)
+    return [*_STORED, "vector", "text"] if with_vectors else list(_STORED)
 
 
 def stored_batch(found: pa.RecordBatch | pa.Table, dimensions: int) -> StoredBatch:
-    """Return rows of the stored columns as a batch, with vectors if that column is there."""
+    """Return rows of the stored columns as a batch, with vectors if that column is there.
+
+    Where the text is there too, its digest is taken from it and not from what was noted
+    when it was written, so that a text changed behind repoint's back shows.
+    """
     vectors = None
+    digests = found["digest"].to_pylist()
     if "vector" in found.schema.names:
         vectors = _matrix(found["vector"], dimensions)
+        texts = found["text"].to_pylist()
+        digests = [
+            d if t is None else digest_of(t) for d, t in zip(digests, texts, strict=True)
+        ]
     return StoredBatch(
         documents=found["document"].to_pylist(),
         slots=found["slot"].to_numpy().astype(np.int32, copy=False),
         lsns=found["lsn"].to_numpy().astype(np.int64, copy=False),
-        digests=found["digest"].to_pylist(),
+        digests=digests,
         vectors=vectors,
     )
 

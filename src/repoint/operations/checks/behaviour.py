@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from repoint.domain.document import FieldType, Json, LogRow
-from repoint.domain.filters import Compare, Comparison, Filter, matches
+from repoint.domain.filters import EXACT, Compare, Comparison, Filter, matches
 from repoint.domain.ids import IndexName, Lsn
 from repoint.domain.operation import Baseline
 from repoint.domain.readiness import Finding, Status
@@ -199,6 +199,8 @@ def _filter_from(
             continue  # nothing is left of its text, so nothing can find it
         for name, value in row.document.metadata.items():
             if fields.get(name) is FieldType.OPAQUE or not isinstance(value, str | int | float):
+                continue
+            if isinstance(value, int | float) and abs(value) > EXACT:
                 continue
             return Compare(name, Comparison.EQUAL, value), row
     return None

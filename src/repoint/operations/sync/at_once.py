@@ -154,24 +154,33 @@ class _Stored:
 
     lsns: dict[DocumentId, Lsn]
     slots: dict[DocumentId, int]
+    #: Documents with two rows for one slot; no write of ours replaces both.
+    doubled: set[DocumentId]
 
     @classmethod
     def of(cls, batch: StoredBatch) -> _Stored:
-        found = cls({}, {})
+        found = cls({}, {}, set())
+        seen: set[tuple[DocumentId, int]] = set()
         for document, slot, lsn in zip(
             batch.documents, batch.slots.tolist(), batch.lsns.tolist(), strict=True
         ):
+            if (document, slot) in seen:
+                found.doubled.add(document)
+            seen.add((document, slot))
             found.lsns[document] = max(found.lsns.get(document, Lsn(0)), Lsn(lsn))
             found.slots[document] = max(found.slots.get(document, 0), slot + 1)
         return found
 
     def foreign(self, log: _Log) -> list[DocumentId]:
-        """Return documents newer than a log that was read later: it never wrote them."""
+        """Return documents that this log never wrote so.
+
+        They are newer than a log that was read later, or stand twice in one place.
+        """
         rows = log.rows
         return [
             one
             for one, lsn in self.lsns.items()
-            if lsn > (rows[one].lsn if one in rows else log.head)
+            if one in self.doubled or lsn > (rows[one].lsn if one in rows else log.head)
         ]
 
 
