@@ -10,6 +10,7 @@ import typer
 from repoint.cli.arguments import IndexName, ReleaseName
 from repoint.cli.door import Door, command
 from repoint.cli.failures import plain
+from repoint.domain.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from repoint.domain.document import Json
@@ -33,8 +34,18 @@ def create(
     ],
 ) -> None:
     """Store a release: its spec with every default, its fingerprint, its model's probes."""
+    from repoint.wiring.spec_file import load_spec  # noqa: PLC0415 - loads pydantic and YAML
+
+    read = load_spec(spec)
     with door.workspace() as opened:
-        made = opened.index(index).create_release(release, spec)
+        capabilities = opened.workspace.drivers.backend(read.backend).capabilities
+        if not capabilities.durable:
+            raise UnsupportedError(
+                driver=capabilities.name,
+                what="collections that outlive one command",
+                hint="use it from Python within one process, or another backend",
+            )
+        made = opened.index(index).create_release(release, read)
     door.out.json(_shape(made))
     model = made.spec.model
     door.out.say(

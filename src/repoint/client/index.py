@@ -156,6 +156,7 @@ class Index:
 
     def history(self, *, limit: int | None = None) -> list[Move]:
         """Return the pointer's moves, newest first."""
+        self._authorise_reading()
         with self._session.store.read() as view:
             return view.pointers.moves(self._name, limit=limit)
 
@@ -180,11 +181,13 @@ class Index:
 
     def release(self, name: str) -> Release:
         """Return a release by name."""
+        self._authorise_reading()
         with self._session.store.read() as view:
             return view.releases.get(self._name, release_name(name))
 
     def releases(self) -> Sequence[Release]:
         """Return all releases, oldest first."""
+        self._authorise_reading()
         with self._session.store.read() as view:
             return view.releases.all(self._name)
 

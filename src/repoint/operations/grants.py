@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from repoint.domain import audit
 from repoint.domain.access import Action, Role
-from repoint.domain.errors import BrokenAuditError, RefusedError
+from repoint.domain.errors import BadInputError, BrokenAuditError, RefusedError
 from repoint.domain.ids import Actor, IndexName
 from repoint.operations.session import Session, authorise
 
@@ -16,6 +16,8 @@ def grant(session: Session, actor: Actor, role: Role, index: IndexName | None) -
     owner keeps the admin's role, so that nobody is locked out.
     """
     authorise(session, Action.GRANT, index)
+    if not actor.strip() or not actor.isprintable():
+        raise BadInputError(f"{actor!r} cannot name anybody", hint="use printable characters")
     with session.store.begin() as tx:
         if index is not None:
             tx.indexes.require(index)
@@ -66,18 +68,33 @@ def verify_audit(session: Session) -> int:
         records = view.audit.records()
         count = audit.verify(records)
         recorded = sorted(
-            (record.index, record.details["epoch"])
+            (
+                record.index,
+                record.details["epoch"],
+                record.actor,
+                record.reason,
+                str(record.details.get("from")),
+                str(record.details.get("to")),
+            )
             for record in records
             if record.outcome is audit.Outcome.DONE and "epoch" in record.details
         )
         moved = sorted(
-            (index, move.after.epoch)
+            (
+                index,
+                move.after.epoch,
+                move.actor,
+                move.reason,
+                str(move.before.active),
+                str(move.after.active),
+            )
             for index in view.indexes.names()
             for move in view.pointers.moves(index)
         )
     if recorded != moved:
         raise BrokenAuditError(
             sequence=count,
-            why=f"{len(moved)} moves of the pointer have {len(recorded)} records",
+            why=f"the records of {len(recorded)} moves do not say what the {len(moved)} moves "
+            "of the pointer say",
         )
     return count

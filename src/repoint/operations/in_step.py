@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from repoint.operations import acknowledge
 from repoint.operations.session import Session
 from repoint.operations.spaces import Space
@@ -9,19 +11,24 @@ from repoint.operations.sync import Limits, PendingDeletes, sync
 from repoint.operations.sync import apply_deletes_first as deletes_first
 
 
-def catch_up(session: Session, space: Space) -> int:
+def catch_up(session: Session, space: Space, *, within: timedelta | None = None) -> int:
     """Bring a release to the head as of now, and return the log rows applied.
+
+    ``within`` ends it after that time, between two batches; what was applied stays.
 
     Raises:
         UnavailableError: the model or the database did not answer; what was applied stays.
     """
     acknowledge.sweep(session)
+    clock = session.clock
+    deadline = clock.monotonic() + (within.total_seconds() if within else 0.0)
     report = sync(
         session.store,
         space,
         owner=session.process.id,
         clock=session.clock,
         limits=Limits(heed_pace=False),
+        stop=None if within is None else lambda: clock.monotonic() >= deadline,
     )
     return report.rows
 

@@ -14,7 +14,7 @@ from repoint.domain.errors import OperationInProgressError, RepointError
 from repoint.domain.ids import IndexName
 from repoint.domain.operation import OperationKind
 from repoint.operations import acknowledge, moving, rollback
-from repoint.operations.session import Session, authorise, in_turn
+from repoint.operations.session import Session, authorise, in_turn, may
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +49,17 @@ def clear_the_way(session: Session, index: IndexName) -> Mended | None:
 @in_turn
 def reconcile(session: Session) -> tuple[list[Mended], list[str]]:
     """Mend every index; return what was mended and what could not be, in words."""
-    authorise(session, Action.RECONCILE, None)
+    with session.store.read() as view:
+        names = view.indexes.names()
+    mine = [name for name in names if may(session, Action.RECONCILE, name)]
+    if not mine:
+        authorise(session, Action.RECONCILE, None)
     mended: list[Mended] = []
     left: list[str] = []
     gone = acknowledge.sweep(session)
     if gone:
         mended.append(Mended(index=None, what=f"{gone} dead processes left the registry"))
-    with session.store.read() as view:
-        names = view.indexes.names()
-    for index in names:
+    for index in mine:
         try:
             done = clear_the_way(session, index)
             if done is not None:

@@ -59,6 +59,14 @@ def in_turn(
     return alone
 
 
+def may(session: Session, action: Action, index: IndexName | None) -> bool:
+    """Return whether the actor may do this; asking is not recorded."""
+    with session.store.read() as view:
+        held = view.access.roles(session.actor, index)
+        anyone_granted = bool(view.access.grants())
+    return permits(held, action, anyone_granted=anyone_granted, is_owner=session.is_owner)
+
+
 def authorise(
     session: Session, action: Action, index: IndexName | None, *, reason: str = ""
 ) -> None:
@@ -67,18 +75,13 @@ def authorise(
     Raises:
         NotPermittedError: the actor lacks the role; nothing but the record was written.
     """
-    with session.store.read() as view:
-        held = view.access.roles(session.actor, index)
-        anyone_granted = bool(view.access.grants())
-    if permits(held, action, anyone_granted=anyone_granted, is_owner=session.is_owner):
+    if may(session, action, index):
         return
     needs = NEEDS[action]
     record(
         session, action, index, reason=reason, outcome=Outcome.DENIED, details={"needs": needs}
     )
-    raise NotPermittedError(
-        actor=session.actor, action=action, index=index or "the workspace", needs=needs
-    )
+    raise NotPermittedError(actor=session.actor, action=action, index=index or "", needs=needs)
 
 
 def record(

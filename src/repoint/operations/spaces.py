@@ -10,8 +10,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from repoint.domain.errors import RetiredError
 from repoint.domain.ids import Fingerprint
-from repoint.domain.release import Release
+from repoint.domain.release import Release, ReleaseState
 from repoint.domain.spec import ReleaseSpec
 from repoint.operations.embedding import Embedding
 from repoint.ports.backend import Backend, Collection, CollectionSpec
@@ -54,10 +55,13 @@ class Spaces:
         """Open a release whose collection exists.
 
         Raises:
+            RetiredError: it was dropped.
             CollectionMissingError: the collection is gone.
             FingerprintMismatchError: something else stands in its place.
             MissingModelError: its model cannot be opened here.
         """
+        if release.state is ReleaseState.DROPPED:
+            raise RetiredError(index=release.index, release=release.name, state=release.state)
         return self._space(
             release,
             lambda backend: backend.open(release.collection, fingerprint=release.fingerprint),

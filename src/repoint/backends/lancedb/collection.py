@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
@@ -25,11 +26,17 @@ from repoint.backends.lancedb.schema import (
     hit_columns,
     hits,
     rows,
+    spec_of,
     stored_batch,
     stored_columns,
 )
 from repoint.domain.document import Entry
-from repoint.domain.errors import BackendUnavailableError, CorruptionError, UnsupportedError
+from repoint.domain.errors import (
+    BackendUnavailableError,
+    CorruptionError,
+    FingerprintMismatchError,
+    UnsupportedError,
+)
 from repoint.domain.filters import Filter
 from repoint.domain.ids import DocumentId, Lsn
 from repoint.domain.spec import Distance
@@ -50,6 +57,8 @@ ATTEMPTS: Final = 6
 PAUSE: Final = timedelta(milliseconds=50)
 #: Rows of one batch of a scan.
 BATCH: Final = 1024
+#: Seconds for which a search trusts that the table is still this release's.
+OWNED: Final = 0.5
 #: Documents named in one condition.
 NAMED: Final = 1000
 #: Files of older versions are kept this long for readers that began before.
@@ -71,6 +80,8 @@ class LanceCollection:
         # Writers of one process take turns: at once they would only conflict.
         self._writing = Lock()
         self._columns: frozenset[str] = frozenset()
+        #: When the table was last seen to be this release's.
+        self._owned = time.monotonic()
 
     @property
     def spec(self) -> CollectionSpec:
@@ -84,6 +95,7 @@ class LanceCollection:
             return
         wanted = field_columns(entries)
         with self._writing, translated(self._at):
+            self._require_own(run(self._table.schema()))
             schema = self._schema_with(wanted)
             while True:
                 # The data set is kept for all attempts: the same rows are the same writing.
@@ -106,6 +118,8 @@ class LanceCollection:
         """Return the nearest chunks."""
         values = query_values(self._spec, query)
         with translated(self._at):
+            if time.monotonic() - self._owned > OWNED:
+                self._require_own(run(self._table.schema()))
             condition = self._condition(where)
             if limit <= 0 or condition == NEVER:
                 return []
@@ -138,6 +152,7 @@ class LanceCollection:
         """Return what stands for these documents, in their order and that of the slots."""
         places = {document: place for place, document in enumerate(dict.fromkeys(documents))}
         with translated(self._at):
+            self._require_own(run(self._table.schema()))
             found = run(self._named(list(places), with_vectors=with_vectors))
         keys = zip(found["document"].to_pylist(), found["slot"].to_pylist(), strict=True)
         ranked = sorted(
@@ -149,6 +164,7 @@ class LanceCollection:
     def scan(self, *, with_vectors: bool = False) -> Iterator[StoredBatch]:
         """Return an iterator over the chunks that stand now."""
         with translated(self._at):
+            self._require_own(run(self._table.schema()))
             snapshot = run(self._snapshot())
             query = snapshot.query().where(FILLED)
             query = query.select(stored_columns(with_vectors=with_vectors))
@@ -215,6 +231,17 @@ class LanceCollection:
             .when_not_matched_insert_all()
             .execute(data, on_bad_vectors="null")
         )
+
+    def _require_own(self, schema: pa.Schema) -> None:
+        """Refuse a table that someone put in the place of this one (INV-1)."""
+        found = spec_of(schema, self._spec.name)
+        if found is None or found.fingerprint != self._spec.fingerprint:
+            raise FingerprintMismatchError(
+                collection=self._spec.name,
+                expected=self._spec.fingerprint,
+                found=found.fingerprint if found else None,
+            )
+        self._owned = time.monotonic()
 
     def _condition(self, where: Filter | None) -> str | None:
         if where is None:

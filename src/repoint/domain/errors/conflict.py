@@ -12,7 +12,9 @@ class AlreadyExistsError(ConflictError):
 
     def __init__(self, *, what: str, name: str, hint: str = "") -> None:
         self.what, self.name = what, name
-        super().__init__(f"there is already a {what} {name!r}", hint=hint)
+        super().__init__(
+            f"there is already {'an' if what[0] in 'aeiou' else 'a'} {what} {name!r}", hint=hint
+        )
 
 
 class StaleEpochError(ConflictError):

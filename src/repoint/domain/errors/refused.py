@@ -109,8 +109,8 @@ class NotPermittedError(RefusedError):
     def __init__(self, *, actor: str, action: str, index: str, needs: str) -> None:
         self.actor, self.action, self.index, self.needs = actor, action, index, needs
         super().__init__(
-            f"{actor} may not {action} on {index!r}",
-            hint=f"an admin can: repoint roles grant {actor} {needs} {index}",
+            f"{actor} may not {action} on {repr(index) if index else 'this workspace'}",
+            hint=f"an admin can: repoint roles grant {actor} {needs} {index}".rstrip(),
         )
 
 
