@@ -89,6 +89,12 @@ def campaign_seconds() -> float:
     return float(os.environ.get("REPOINT_CAMPAIGN_SECONDS") or 600)
 
 
+@pytest.fixture(scope="session")
+def campaign_share() -> float:
+    """Which share of a campaign's kills or moves to run: ``REPOINT_CAMPAIGN_SHARE``, or 1."""
+    return float(os.environ.get("REPOINT_CAMPAIGN_SHARE") or 1)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("server"):
         variable = f"REPOINT_{_name(mark).upper()}_URL"

@@ -229,6 +229,9 @@ def test_a_process_killed_at_any_moment_loses_nothing(home: Path) -> None:
 @pytest.mark.campaign
 @pytest.mark.timeout(0)
 @pytest.mark.backend("lancedb")
-def test_two_hundred_processes_killed_at_any_moment_lose_nothing(home: Path) -> None:
-    died = kill_again_and_again(home, kills=200, seed=random.SystemRandom().randrange(10**9))
-    assert min(died.values()) > 0, died
+def test_two_hundred_processes_killed_at_any_moment_lose_nothing(
+    home: Path, campaign_share: float
+) -> None:
+    kills = max(8, round(200 * campaign_share))
+    died = kill_again_and_again(home, kills=kills, seed=random.SystemRandom().randrange(10**9))
+    assert sum(died.values()) >= kills, died

@@ -95,5 +95,5 @@ def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.campaign
 @pytest.mark.backend("lancedb")
-def test_sixty_killed_processes_lose_nothing(tmp_path: Path) -> None:
-    kill_in_a_loop(tmp_path, kills=60, seed=2)
+def test_sixty_killed_processes_lose_nothing(tmp_path: Path, campaign_share: float) -> None:
+    kill_in_a_loop(tmp_path, kills=max(8, round(60 * campaign_share)), seed=2)

@@ -11,7 +11,11 @@ import pytest
 from repoint import Repoint
 from repoint.client import Index
 from repoint.domain.comparison import Kind
-from repoint.domain.errors import BadFilterError
+from repoint.domain.errors import (
+    BadFilterError,
+    FingerprintMismatchError,
+    RetiredError,
+)
 from repoint.domain.spec import ModelSpec, ReleaseSpec
 
 SPEC = ReleaseSpec(model=ModelSpec(provider="hashing", dimensions=32))
@@ -53,6 +57,38 @@ def test_a_text_that_was_changed_is_found_and_repaired(docs: Index, tmp_path: Pa
     assert not docs.diff("v1").clean
     docs.repair("v1")
     assert docs.diff("v1").clean
+
+
+def test_a_table_put_in_the_place_of_another_is_never_read_or_written(
+    docs: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("repoint.backends.lancedb.collection.OWNED", -1.0)
+    other = ModelSpec(provider="hashing", dimensions=32, options={"seed": 7})
+    docs.create_release("v2", ReleaseSpec(model=other))
+    docs.sync("v2")
+    docs.search("document", release="v1")
+    folder = tmp_path / "home" / "collections" / "lancedb"
+    one, two = (folder / f"{docs.release(name).collection}.lance" for name in ("v1", "v2"))
+    one.rename(folder / "aside")
+    two.rename(one)
+    (folder / "aside").rename(two)
+    with pytest.raises(FingerprintMismatchError):
+        docs.search("document", release="v1")
+    with pytest.raises(FingerprintMismatchError):
+        docs.diff("v1")
+    docs.upsert([{"id": "new", "text": "written while the tables are swapped"}])
+    with pytest.raises(FingerprintMismatchError):
+        docs.sync("v1")
+
+
+def test_a_dropped_release_is_named_as_dropped(docs: Index) -> None:
+    docs.abort(reason="a test")
+    docs.retire("v1")
+    docs.drop("v1")
+    with pytest.raises(RetiredError, match="dropped"):
+        docs.search("document", release="v1")
+    with pytest.raises(RetiredError, match="dropped"):
+        docs.diff("v1")
 
 
 def test_numbers_that_no_database_compares_exactly_are_refused_in_filters(docs: Index) -> None:
