@@ -25,7 +25,13 @@ def _start(shell: Shell, *args: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "REPOINT_ACTOR": "ana"},
+        # A shell that runs the tests in the background lets its children ignore Ctrl-C.
+        preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 - this process has no threads to fear for
     )
+
+
+def _heed_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _until(holds: Callable[[], bool], process: subprocess.Popen[str]) -> None:
