@@ -165,7 +165,7 @@ class StaticEmbedder:
 
     def _encode(self, tokenizer: Tokenizer, texts: Sequence[str]) -> list[Encoding]:
         try:
-            return tokenizer.encode_batch(list(texts), add_special_tokens=False)
+            return tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         except (TypeError, UnicodeEncodeError) as error:
             why = "a text is no valid Unicode"
             raise InputRejectedError(model=self._name, why=why, texts=len(texts)) from error
