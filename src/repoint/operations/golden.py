@@ -62,6 +62,7 @@ def measure(
     space: Space, queries: Mapping[str, DocumentId], *, clock: Clock, depth: int = DEPTH
 ) -> Baseline:
     """Return what a release answers to the queries now, and how fast."""
+
     def answered(query: str) -> tuple[tuple[str, ...], float]:
         began = clock.monotonic()
         hits, _ = ask(space, query, limit=depth, clock=clock)
