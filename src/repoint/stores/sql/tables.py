@@ -17,6 +17,8 @@ from sqlalchemy.engine import Dialect
 #: 64 bits everywhere: SQLite's INTEGER has them, PostgreSQL's has not.
 BIG: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 REAL: Final[sa.types.TypeEngine[float]] = sa.Double().with_variant(sa.REAL(), "sqlite")
+#: In the order of code points everywhere, whatever language the database was made for.
+TEXT: Final = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -57,7 +59,7 @@ metadata: Final = sa.MetaData()
 
 
 def _text(name: str, *, key: bool = False, null: bool = False) -> sa.Column[str]:
-    return sa.Column(name, sa.Text(), primary_key=key, nullable=null)
+    return sa.Column(name, TEXT, primary_key=key, nullable=null)
 
 
 def _big(name: str, *, key: bool = False) -> sa.Column[int]:
@@ -123,8 +125,10 @@ documents: Final = sa.Table(
         "index_name",
         "lsn",
         sqlite_where=sa.text("deleted = 1"),
+        postgresql_where=sa.text("deleted = 1"),
     ),
     sqlite_strict=True,
+    postgresql_partition_by="HASH (index_name)",
 )
 
 fields: Final = sa.Table(
@@ -266,7 +270,7 @@ moves: Final = sa.Table(
 rollouts: Final = sa.Table(
     "rollouts",
     metadata,
-    sa.Column("id", sa.Integer(), primary_key=True),
+    sa.Column("id", sa.Integer(), primary_key=True, autoincrement=False),
     _text("index_name"),
     _text("release"),
     _text("phase"),
@@ -282,6 +286,7 @@ rollouts: Final = sa.Table(
         "index_name",
         unique=True,
         sqlite_where=sa.text("phase IN ('preparing', 'soaking')"),
+        postgresql_where=sa.text("phase IN ('preparing', 'soaking')"),
     ),
     sqlite_strict=True,
 )
@@ -309,6 +314,7 @@ operations: Final = sa.Table(
         "index_name",
         unique=True,
         sqlite_where=sa.text("step IN ('intended', 'moved')"),
+        postgresql_where=sa.text("step IN ('intended', 'moved')"),
     ),
     sqlite_strict=True,
 )
