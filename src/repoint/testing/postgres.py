@@ -140,7 +140,9 @@ class PostgresServer:
         """Return the URL of a database, with the password."""
         return f"postgresql://{user}:{self.password}@127.0.0.1:{self.port}/{database}"
 
-    def execute(self, statement: str, *, database: str = "postgres") -> list[tuple[object, ...]]:
+    def execute(
+        self, statement: str, *, database: str = "postgres"
+    ) -> list[tuple[object, ...]]:
         """Run one statement as the server's owner and return its rows."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             done = connection.execute(statement.encode())

@@ -14,6 +14,7 @@ from typing import Final
 
 import psycopg
 import sqlalchemy as sa
+from psycopg import sql
 
 from repoint.domain.errors import BadInputError, UnsupportedError
 from repoint.stores.sql import schema
@@ -108,9 +109,15 @@ def state(connection: Connection, name: str, place: Place) -> State | None:
             f"the schema {name!r} of {place.shown} holds another program's tables",
             hint="name another one: schema in the table [store] of repoint.toml",
         )
-    row = connection.execute("SELECT version, oldest, standing FROM store_state").fetchone()
+    row = connection.execute(
+        sql.SQL("SELECT version, oldest, standing FROM {}.store_state").format(
+            sql.Identifier(name)
+        )
+    ).fetchone()
     assert row is not None  # noqa: S101 - written with the table
-    return State(version=int(str(row[0])), oldest=int(str(row[1])), standing=Standing(row[2]))
+    return State(
+        version=int(str(row[0])), oldest=int(str(row[1])), standing=Standing(str(row[2]))
+    )
 
 
 def is_current(found: State | None, place: Place) -> bool:

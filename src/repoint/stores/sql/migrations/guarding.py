@@ -29,11 +29,15 @@ def add_guards(connection: sa.Connection, guards: Mapping[str, tuple[str, str]])
 
 def _in_postgres(name: str, statement: str, refused: str) -> list[str]:
     condition = "true" if refused == "1" else _condition(refused)
-    commands = [
-        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $guard$ BEGIN "
+    function = (
+        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql "
+        "SET search_path FROM CURRENT AS $guard$ BEGIN "
         f"IF {condition} THEN RAISE EXCEPTION '{name}' "
         f"USING ERRCODE = 'check_violation', CONSTRAINT = '{name}'; END IF; "
-        "RETURN NEW; END $guard$",
+        "RETURN NEW; END $guard$"
+    )
+    commands = [
+        function,
         f"CREATE TRIGGER {name} BEFORE {statement} FOR EACH ROW EXECUTE FUNCTION {name}()",
     ]
     event, _, table = statement.partition(" ON ")
