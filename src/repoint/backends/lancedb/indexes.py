@@ -122,11 +122,15 @@ async def _touch(table: AsyncTable) -> None:
             await table.drop_index(index.name)
 
 
-async def bring_up(table: AsyncTable, spec: CollectionSpec) -> None:
-    """Make the indexes that the collection should have by now."""
+async def index_documents(table: AsyncTable) -> None:
+    """Make the index of the key once it pays; writes and look-ups go through it."""
     rows = await table.count_rows()
     if rows >= DOCUMENT_INDEX_FROM and "document" not in await _indexed_columns(table):
         await table.create_index("document", config=BTree())
+
+
+async def index_vectors(table: AsyncTable, spec: CollectionSpec) -> None:
+    """Make the approximate index that the collection should have by now."""
     vectors = await table.count_rows("vector IS NOT NULL")
     config = _approximate(spec.ann, spec.distance, vectors)
     covered = await coverage(table)
