@@ -359,6 +359,17 @@ class PostgresDatabase:
             postgres_schema.require_fit(connection, self.place)
             return postgres_schema.state(connection, self.schema, self.place)
 
+    def now(self) -> datetime:
+        """Return the server's time."""
+        return self._clock.now()
+
+    def put_in_use(self) -> None:
+        """Let a copy be the store from now on; one that is in use stays so."""
+        with self.writing() as connection:
+            connection.exec_driver_sql(
+                "UPDATE store_state SET standing = %s", (Standing.LIVE.value,)
+            )
+
     def is_owner(self) -> bool:
         """Return whether the user that connects owns the schema, or has its owner's role."""
         with in_our_words(self.place), self._connect() as connection:

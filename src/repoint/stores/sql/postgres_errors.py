@@ -41,7 +41,10 @@ _HINTS: Final = MappingProxyType(
     }
 )
 #: What the driver itself found out has no code.
-_UNREACHED: Final = "check that the server runs and is within reach, then try again"
+_UNREACHED: Final = (
+    "check that the server runs and is within reach, and the user and the password "
+    "(REPOINT_STORE_URL, PGPASSWORD or ~/.pgpass), then try again"
+)
 
 
 @contextmanager

@@ -107,7 +107,7 @@ def state(connection: Connection, name: str, place: Place) -> State | None:
     if "store_state" not in tables:
         raise BadInputError(
             f"the schema {name!r} of {place.shown} holds another program's tables",
-            hint="name another one: schema in the table [store] of repoint.toml",
+            hint="name another one: schema_name in the table [store] of repoint.toml",
         )
     row = connection.execute(
         sql.SQL("SELECT version, oldest, standing FROM {}.store_state").format(
@@ -147,3 +147,19 @@ def upgrade(connection: sa.Connection, name: str, found: State | None) -> None:
     connection.exec_driver_sql(
         "UPDATE store_state SET version = %s, oldest = %s", (schema.VERSION, schema.OLDEST)
     )
+
+
+def remove(connection: sa.Connection, name: str) -> None:
+    """Remove all tables and guards; the schema stays, with the rights that it has."""
+    tables = connection.exec_driver_sql(
+        "SELECT format('DROP TABLE IF EXISTS %%I.%%I CASCADE', schemaname, tablename) "
+        "FROM pg_catalog.pg_tables WHERE schemaname = %s",
+        (name,),
+    ).scalars()
+    functions = connection.exec_driver_sql(
+        "SELECT format('DROP FUNCTION %%s', p.oid::regprocedure) FROM pg_catalog.pg_proc p "
+        "JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = %s",
+        (name,),
+    ).scalars()
+    for statement in [*tables, *functions]:
+        connection.exec_driver_sql(statement)

@@ -125,10 +125,8 @@ documents: Final = sa.Table(
         "index_name",
         "lsn",
         sqlite_where=sa.text("deleted = 1"),
-        postgresql_where=sa.text("deleted = 1"),
     ),
     sqlite_strict=True,
-    postgresql_partition_by="HASH (index_name)",
 )
 
 fields: Final = sa.Table(
@@ -286,7 +284,6 @@ rollouts: Final = sa.Table(
         "index_name",
         unique=True,
         sqlite_where=sa.text("phase IN ('preparing', 'soaking')"),
-        postgresql_where=sa.text("phase IN ('preparing', 'soaking')"),
     ),
     sqlite_strict=True,
 )
@@ -314,7 +311,6 @@ operations: Final = sa.Table(
         "index_name",
         unique=True,
         sqlite_where=sa.text("step IN ('intended', 'moved')"),
-        postgresql_where=sa.text("step IN ('intended', 'moved')"),
     ),
     sqlite_strict=True,
 )
