@@ -80,7 +80,9 @@ def _batches(  # type: ignore[explicit-any]  # a table's own default
     """Yield the rows in the order of their keys, so that chains are told from the start."""
     ordered = sa.select(table).order_by(*table.primary_key.columns)
     streaming = {"stream_results": True, "yield_per": _BATCH}
-    for part in connection.execute(ordered, execution_options=streaming).mappings().partitions():
+    for part in (
+        connection.execute(ordered, execution_options=streaming).mappings().partitions()
+    ):
         yield list(part)
 
 
