@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain
 
 import psycopg
@@ -311,7 +312,7 @@ def test_lsns_are_in_the_order_of_commits_whoever_writes(postgres_url: str) -> N
 
     with ThreadPoolExecutor(1) as pool:
         following = pool.submit(follow)
-        taken = at_once([lambda number=number: write(number) for number in range(writers)])
+        taken = at_once([partial(write, number) for number in range(writers)])
         done.set()
         seen = following.result(PATIENCE_SECONDS)
 

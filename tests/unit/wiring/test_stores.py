@@ -307,7 +307,17 @@ def test_a_kill_at_any_time_loses_nothing(
     was = before(home)
     url = postgres_server.url(postgres_server.database())
     monkeypatch.setenv("REPOINT_STORE_URL", url)
-    command = [sys.executable, "-m", "repoint", "--home", home, "store", "migrate", "--to", url]
+    command = [
+        sys.executable,
+        "-m",
+        "repoint",
+        "--home",
+        str(home),
+        "store",
+        "migrate",
+        "--to",
+        url,
+    ]
     kills = 0
     for tenths in (6, 9, 12, 15, 18, 21, 25, 30, 40, 600):
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
