@@ -128,7 +128,7 @@ class StaticEmbedder:
 
     @property
     def traits(self) -> EmbedderTraits:
-        """A row's sum does not depend on its neighbours; one call alone uses a core and a half."""
+        """A sum does not depend on its neighbours; one call alone uses a core and a half."""
         return EmbedderTraits(batch=512, parallel=2, remote=False, bit_stable=True)
 
     def tokenizer(self, text: str) -> int:
