@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+import psycopg
 import pytest
 
 from repoint import Repoint
@@ -174,6 +175,13 @@ def test_a_workspace_on_a_file_loads_nothing_of_postgres(home: Path) -> None:
 # Moved
 
 
+def guards_that_sleep(url: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(
+            "SELECT tgname FROM pg_trigger WHERE tgenabled <> 'O'"
+        ).fetchall()
+
+
 @server
 def test_moving_the_store_keeps_everything(
     home: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
@@ -195,6 +203,7 @@ def test_moving_the_store_keeps_everything(
         docs.sync("v1")
         assert docs.diff("v1").clean
         assert docs.search("number 7", k=1).hits
+    assert guards_that_sleep(postgres_url) == []
     assert read_config(config).lease_seconds == 7.5
     assert tomllib.loads(config.read_text())["store"]["kind"] == "postgres"
 

@@ -1,6 +1,8 @@
 """Taking everything from one database into another, row by row, and proving it.
 
-The rows go through the target's guards: what they refuse was broken before it was copied.
+The target's guards stand aside meanwhile: they judge each step of a store's life, and a copy
+has only its end. In their place every row is compared with its source, which they guarded.
+Keys and constraints hold throughout.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from repoint.domain import audit
 from repoint.domain.errors import CorruptionError
 from repoint.domain.ids import Actor
 from repoint.stores.sql.audit import SqlAudit
-from repoint.stores.sql.tables import metadata, watermarks
+from repoint.stores.sql.tables import metadata
 
 _BATCH: Final = 1_000
 
@@ -36,13 +38,15 @@ def copy_all(source: sa.Connection, target: sa.Connection) -> Copied:
     """Copy every table within both transactions, then compare what is in them.
 
     Raises:
-        CorruptionError: a table of the copy is not that of the source, or a guard refused.
+        CorruptionError: a table of the copy is not that of the source.
         BrokenAuditError: the audit chain does not verify.
     """
     rows: dict[str, int] = {}
     for table in metadata.sorted_tables:
+        target.exec_driver_sql(f"ALTER TABLE {table.name} DISABLE TRIGGER USER")
         for batch in _batches(source, table):
-            _insert(target, table, [dict(row) for row in batch])
+            target.execute(sa.insert(table), [dict(row) for row in batch])
+        target.exec_driver_sql(f"ALTER TABLE {table.name} ENABLE TRIGGER USER")
         rows[table.name] = _equal_rows(source, target, table)
     verified = audit.verify(SqlAudit(target).records())
     return Copied(rows=rows, audit_records=verified)
@@ -84,22 +88,6 @@ def _batches(  # type: ignore[explicit-any]  # a table's own default
         connection.execute(ordered, execution_options=streaming).mappings().partitions()
     ):
         yield list(part)
-
-
-def _insert(  # type: ignore[explicit-any]  # as above
-    target: sa.Connection, table: sa.Table, rows: list[dict[str, object]]
-) -> None:
-    if table is not watermarks:
-        target.execute(sa.insert(table), rows)
-        return
-    # One starts at zero, whatever it has reached.
-    for row in rows:
-        target.execute(sa.insert(table).values({**row, "watermark": 0, "generation": 0}))
-        target.execute(
-            sa.update(table)
-            .where(table.c.index_name == row["index_name"], table.c.release == row["release"])
-            .values(watermark=row["watermark"], generation=row["generation"])
-        )
 
 
 def _equal_rows(  # type: ignore[explicit-any]  # as above
