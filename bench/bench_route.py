@@ -61,7 +61,7 @@ def measure(*, seed: int, smoke: bool) -> dict[str, float]:
             in_step(repoint, INDEX, name, ReleaseSpec(model=model))
         index.promote("v1")
         with _watcher(home) as child:
-            committed = dict(_move(repoint, moves))
+            committed = dict(to_and_fro(repoint, moves))
             out, _ = child.communicate("end\n", timeout=60)
     told = json.loads(out.splitlines()[-1])
     late = sorted(
@@ -78,7 +78,7 @@ def measure(*, seed: int, smoke: bool) -> dict[str, float]:
     }
 
 
-def _move(repoint: Repoint, moves: int) -> Iterator[tuple[int, int]]:
+def to_and_fro(repoint: Repoint, moves: int) -> Iterator[tuple[int, int]]:
     """Move to and fro without any checks; yield each epoch and when it was committed."""
     session = repoint.session
     for number in range(moves):

@@ -18,6 +18,7 @@ CALLED_BY_DECORATOR: Final = (
     "@*.callback",
     "@*.command",
     "@command",
+    "@compiles",
     "@*.delete",
     "@*.exception_handler",
     "@*.get",

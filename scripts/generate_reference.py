@@ -187,6 +187,8 @@ def config_reference() -> str:
         "| environment | meaning |\n|---|---|\n"
         "| `REPOINT_HOME` | the workspace, where `--home` is not given |\n"
         "| `REPOINT_ACTOR` | who acts, where `--actor` is not given |\n"
+        "| `REPOINT_STORE_URL` | the database of a control store on PostgreSQL, in place of "
+        "`store.url` |\n"
     )
 
 

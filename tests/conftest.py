@@ -1,7 +1,8 @@
 """Profiles, the data folder, and a summary that says what did not run.
 
 A test says what it needs with a marker: ``backend(name)`` and ``server(name)`` also put the
-name into the summary's table. A server's tests run only if ``REPOINT_<NAME>_URL`` is set.
+name into the summary's table. A server's tests run only if ``REPOINT_<NAME>_URL`` is set, but
+PostgreSQL is started here, wherever its programs are (``repoint.testing.postgres``).
 """
 
 import os
@@ -15,9 +16,15 @@ from typing import Final
 import pytest
 from hypothesis import HealthCheck, settings
 
+from repoint.testing.postgres import NoServerError, PostgresServer
+from repoint.wiring.clock import SystemClock
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 #: Where the judged data sets are, unless ``REPOINT_DATA`` says otherwise.
 DEFAULT_DATA: Final = ROOT.parent / "shared" / "data"
+
+#: Servers that a fixture starts.
+STARTED_HERE: Final = frozenset({"postgres"})
 
 # Timing is not what a property is about, and a busy machine must not turn one red.
 settings.register_profile("dev", max_examples=25, deadline=None)
@@ -101,6 +108,35 @@ def campaign_share() -> float:
     return float(os.environ.get("REPOINT_CAMPAIGN_SHARE") or 1)
 
 
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A real PostgreSQL of this run's own; skips, saying why, where none can be started."""
+    try:
+        server = PostgresServer()
+    except NoServerError as problem:
+        pytest.skip(str(problem))
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: PostgresServer) -> str:
+    """A database with an empty control store: a copy of it takes less time than making one."""
+    from repoint.stores.sql.postgres import PostgresStore  # noqa: PLC0415 - only with a server
+
+    name = postgres_server.database()
+    PostgresStore.open(postgres_server.url(name), clock=SystemClock()).close()
+    return name
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
+    """The URL of an empty control store, gone after the test."""
+    name = postgres_server.database(template=postgres_template)
+    yield postgres_server.url(name)
+    postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     names = {_name(mark) for kind in ("backend", "server") for mark in item.iter_markers(kind)}
     item.user_properties += [("backend", name) for name in sorted(names)]
@@ -109,7 +145,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("server"):
         variable = f"REPOINT_{_name(mark).upper()}_URL"
-        if not os.environ.get(variable):
+        if _name(mark) not in STARTED_HERE and not os.environ.get(variable):
             pytest.skip(f"no server: {variable} is not set")
 
 

@@ -45,6 +45,7 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "hold": Entry("holds", "Show and lift what forbids dropping a release."),
         "dead-letters": Entry("letters", "List the documents that a release could not take."),
         "worker": Entry("working", "Keep all live releases in step until told to stop."),
+        "store": Entry("stores", "Show where the control store is, and move it to PostgreSQL."),
         "reconcile": Entry("workspace", "Finish what a crash left half done."),
         "roles": Entry("roles", "Say who may do what."),
         "audit": Entry("audit", "Read and verify the record of all actions."),

@@ -15,19 +15,34 @@ from repoint.cli.door import Door, command
 app = typer.Typer(rich_markup_mode=None)
 
 
-@command(app, "init", example="repoint init\nrepoint init /srv/search")
+@command(
+    app,
+    "init",
+    example="repoint init\nrepoint init /srv/search\n"
+    "repoint init --store postgresql://repoint@db.example.com/search",
+)
 def init(
     door: Door,
     folder: Annotated[
         Path | None,
         typer.Argument(metavar="[FOLDER]", help="Where; else --home, REPOINT_HOME, .repoint."),
     ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            "--store",
+            metavar="URL",
+            help="A PostgreSQL database for the control store, shared by a team. Its "
+            "password is not written down: REPOINT_STORE_URL, PGPASSWORD or ~/.pgpass.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Make a workspace: control store, config, one folder."""
     from repoint.wiring.workspace import find_home, make_workspace  # noqa: PLC0415
 
     home = find_home(folder or door.settings.home)
-    make_workspace(home)
+    make_workspace(home, store_url=store)
     door.out.json({"home": str(home.resolve())})
     place = "" if folder is None and door.settings.home is None else f" --home {home}"
     door.out.say(f"made a workspace in {home}", f"  -> next: repoint index create docs{place}")

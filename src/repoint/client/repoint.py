@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import threading
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from repoint.client.index import Index
 from repoint.client.keeping import Keeper
-from repoint.domain.access import Role
+from repoint.domain.access import Action, Role
 from repoint.domain.ids import Actor, IndexName, index_name
 from repoint.operations import documents, grants, reconcile
 from repoint.operations.reconcile import Mended
-from repoint.operations.session import Session
+from repoint.operations.session import Session, authorise
+from repoint.wiring.migration import migrate_store
+from repoint.wiring.stores import StoreFacts
 from repoint.wiring.workspace import Workspace, find_home, make_workspace, open_workspace
+
+if TYPE_CHECKING:
+    from repoint.stores.sql.migrating import Migrated
 
 
 class Repoint:
@@ -31,15 +36,17 @@ class Repoint:
         self._keepers: dict[IndexName, Keeper] = {}
 
     @classmethod
-    def init(cls, folder: str | os.PathLike[str] | None = None) -> Repoint:
-        """Make a workspace and open it.
+    def init(
+        cls, folder: str | os.PathLike[str] | None = None, *, store_url: str | None = None
+    ) -> Repoint:
+        """Make a workspace and open it; its control store is in the folder, or at the URL.
 
         Raises:
             AlreadyExistsError: the folder is one already.
         """
         home = find_home(folder)
-        make_workspace(home)
-        return cls.open(home)
+        make_workspace(home, store_url=store_url)
+        return cls.open(home, store_url=store_url)
 
     @classmethod
     def open(
@@ -49,16 +56,21 @@ class Repoint:
         actor: str | None = None,
         keep_in_step: bool = True,
         program: str = "",
+        store_url: str | None = None,
     ) -> Repoint:
         """Open a workspace: the folder given, else ``REPOINT_HOME``, else ``.repoint``.
 
+        ``store_url`` stands in for the configured URL of a control store on PostgreSQL, as
+        the environment variable ``REPOINT_STORE_URL`` does.
         ``keep_in_step`` lets a thread of this process bring its own writes into every live
         release; without it, ``repoint worker`` or ``sync`` does.
 
         Raises:
             NotFoundError: there is no workspace.
         """
-        workspace = open_workspace(find_home(folder), actor=actor, program=program)
+        workspace = open_workspace(
+            find_home(folder), actor=actor, program=program, store_url=store_url
+        )
         return cls(workspace, keep_in_step=keep_in_step)
 
     @property
@@ -95,6 +107,26 @@ class Repoint:
         """Return the names of all indexes."""
         with self.session.store.read() as view:
             return list(view.indexes.names())
+
+    def store(self) -> StoreFacts:
+        """Return where the control store is, and what time it is there."""
+        authorise(self.session, Action.READ, None)
+        return self._workspace.store
+
+    @staticmethod
+    def migrate_store(
+        folder: str | os.PathLike[str] | None = None,
+        *,
+        to: str,
+        schema_name: str = "repoint",
+        actor: str | None = None,
+    ) -> Migrated:
+        """Move a workspace's control store from its file to a PostgreSQL database.
+
+        Everything is copied and verified before the workspace names the new place; killed
+        at any point, it is finished by the same call. No process may be at work meanwhile.
+        """
+        return migrate_store(find_home(folder), url=to, schema_name=schema_name, actor=actor)
 
     def reconcile(self) -> tuple[list[Mended], list[str]]:
         """Finish what a crash left half done; return what was mended and what could not be."""

@@ -19,7 +19,7 @@ class Role(StrEnum):
     OPERATOR = "operator"
     #: Also overrides a gate, drops collections, lifts a hold.
     APPROVER = "approver"
-    #: Also grants roles.
+    #: Also grants roles and moves the control store.
     ADMIN = "admin"
 
 
@@ -47,6 +47,7 @@ class Action(StrEnum):
     RECONCILE = "reconcile"
     POLICY = "policy"
     GRANT = "grant"
+    MIGRATE_STORE = "migrate-store"
 
 
 #: The least role that an action needs.
@@ -73,6 +74,7 @@ NEEDS: Final[Mapping[Action, Role]] = MappingProxyType(
         Action.DROP: Role.APPROVER,
         Action.ERASE: Role.APPROVER,
         Action.GRANT: Role.ADMIN,
+        Action.MIGRATE_STORE: Role.ADMIN,
     }
 )
 

@@ -7,7 +7,7 @@ the test says so; the clock moves when the test says so; the models do what it s
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -42,6 +42,7 @@ from repoint.operations.spaces import Space, Spaces
 from repoint.ports.backend import FloatMatrix
 from repoint.ports.embedder import EmbedderTraits, Purpose
 from repoint.ports.reranker import Reranker
+from repoint.ports.store import Store
 from repoint.stores.sql.sqlite import SqliteStore
 from repoint.testing.clock import FrozenClock
 from repoint.testing.faults import Fuse, FusedArchive, FusedDrivers, FusedStore
@@ -215,11 +216,17 @@ class Stage:
     host: StageHost = field(default_factory=StageHost)
     ids: CountedIds = field(default_factory=CountedIds)
     pids: count[int] = field(default_factory=lambda: count(1000))
+    #: Opens the control store; None: one in a file of the folder.
+    opening: Callable[[], Store] | None = None
 
     def __post_init__(self) -> None:
         """Open the store, and an index in it if it is new."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.store = SqliteStore.open(self.folder / "control.db", clock=self.clock)
+        self.store: Store = (
+            self.opening()
+            if self.opening
+            else SqliteStore.open(self.folder / "control.db", clock=self.clock)
+        )
         self.drivers = StageDrivers(self.backend)
         with self.store.begin() as tx:
             if INDEX not in tx.indexes.names():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from datetime import timedelta
 from pathlib import Path
@@ -22,8 +23,22 @@ class StoreConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: str = Field("sqlite", pattern="^sqlite$", description="The control store's kind.")
-    file: str = Field("control.db", description="Its file, relative to the workspace.")
+    kind: str = Field(
+        "sqlite",
+        pattern="^(sqlite|postgres)$",
+        description="The control store's kind: `sqlite` or `postgres`.",
+    )
+    file: str = Field(
+        "control.db", description="The file of `sqlite`, relative to the workspace."
+    )
+    url: str = Field(
+        "",
+        description="The database of `postgres`; no password belongs here: "
+        "`REPOINT_STORE_URL` takes its place.",
+    )
+    schema_name: str = Field(
+        "repoint", description="The schema of that database which holds the tables."
+    )
 
 
 class Config(BaseModel):
@@ -91,3 +106,27 @@ def write_config(path: Path, config: Config) -> None:
         else:
             lines += [f"\n# {field.description}\n", f"{name} = {json.dumps(value)}\n"]
     path.write_text("".join(lines + tables), encoding="utf-8")
+
+
+def write_store(path: Path, store: StoreConfig) -> None:
+    """Put another table ``[store]`` into the file, at once or not at all; the rest stays.
+
+    Raises:
+        BadSpecError: the file cannot be read, before and after.
+    """
+    read_config(path)
+    kept: list[str] = []
+    within = False
+    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+        if line.lstrip().startswith("["):
+            within = line.split("#")[0].strip() == "[store]"
+        if not within:
+            kept.append(line)
+    table = "".join(f"{key} = {json.dumps(item)}\n" for key, item in store.model_dump().items())
+    new = path.with_suffix(".new")
+    new.write_text(f"{''.join(kept).rstrip()}\n\n[store]\n{table}", encoding="utf-8")
+    if read_config(new).store != store:
+        raise BadSpecError(source=str(path), field="store", why="it cannot be replaced")
+    with new.open("rb") as written:
+        os.fsync(written.fileno())
+    new.replace(path)

@@ -17,9 +17,10 @@ from repoint.operations.spaces import Spaces
 from repoint.ports.clock import Clock, Ids
 from repoint.wiring.archive import FolderArchive
 from repoint.wiring.clock import RandomIds, SystemClock
-from repoint.wiring.config import CONFIG_FILE, Config, read_config, write_config
+from repoint.wiring.config import CONFIG_FILE, Config, StoreConfig, read_config, write_config
 from repoint.wiring.drivers import InstalledDrivers
 from repoint.wiring.host import LocalHost, user_name
+from repoint.wiring.stores import StoreFacts, open_store, shown_url
 
 #: Used where neither a folder nor ``REPOINT_HOME`` is given.
 DEFAULT_HOME: Final = Path(".repoint")
@@ -34,6 +35,7 @@ class Workspace:
     session: Session
     router: Router
     drivers: InstalledDrivers
+    store: StoreFacts
 
     def close(self) -> None:
         """Stop answering, leave the registry, close everything."""
@@ -48,8 +50,11 @@ def find_home(folder: str | os.PathLike[str] | None = None) -> Path:
     return Path(given).expanduser()
 
 
-def make_workspace(home: Path) -> None:
-    """Make a folder with a config and an empty control store.
+def make_workspace(home: Path, *, store_url: str | None = None) -> None:
+    """Make a folder with a config and a control store, which is there or gets made.
+
+    The store is a file of the folder, or with a URL a schema of a PostgreSQL database; the
+    URL's password is not written down.
 
     Raises:
         AlreadyExistsError: there is one; it is left as it is.
@@ -57,12 +62,14 @@ def make_workspace(home: Path) -> None:
     """
     if (home / CONFIG_FILE).exists():
         raise AlreadyExistsError(what="workspace", name=str(home))
-    from repoint.stores.sql import SqliteStore  # noqa: PLC0415 - loads SQLAlchemy
-
+    config = Config()
+    if store_url is not None:
+        named = StoreConfig(kind="postgres", url=shown_url(store_url))
+        config = config.model_copy(update={"store": named})
     try:
         home.mkdir(parents=True, exist_ok=True)
-        config = Config()
-        SqliteStore.open(home / config.store.file, clock=SystemClock()).close()
+        opened = open_store(config.store, home=home, clock=SystemClock(), url=store_url)
+        opened.store.close()
         write_config(home / CONFIG_FILE, config)  # last: a folder with it is complete
     except OSError as error:
         raise StoreUnavailableError(
@@ -72,9 +79,14 @@ def make_workspace(home: Path) -> None:
 
 
 def open_workspace(
-    home: Path, *, actor: str | None = None, program: str = "", clock: Clock | None = None
+    home: Path,
+    *,
+    actor: str | None = None,
+    program: str = "",
+    clock: Clock | None = None,
+    store_url: str | None = None,
 ) -> Workspace:
-    """Open a folder that ``make_workspace`` made.
+    """Open a folder that ``make_workspace`` made; a URL stands in for the store's own.
 
     Raises:
         NotFoundError: there is none at that place.
@@ -84,12 +96,10 @@ def open_workspace(
         raise NotFoundError(
             what="workspace at", name=str(home), hint=f"make one: repoint init {home}"
         )
-    from repoint.stores.sql import SqliteStore  # noqa: PLC0415 - loads SQLAlchemy
-
     config = read_config(home / CONFIG_FILE)
-    time, ids, host = clock or SystemClock(), RandomIds(), LocalHost(clock or SystemClock())
-    database = home / config.store.file
-    store = SqliteStore.open(database, clock=time)
+    opened = open_store(config.store, home=home, clock=clock or SystemClock(), url=store_url)
+    store, time = opened.store, opened.clock
+    ids, host = RandomIds(), LocalHost(time)
     drivers = InstalledDrivers(home / config.collections, clock=time)
     spaces = Spaces(drivers)
     process = _this_process(time, ids, host, program)
@@ -104,9 +114,16 @@ def open_workspace(
         process=process,
         announce=router.announce,
         actor=Actor(actor or os.environ.get("REPOINT_ACTOR") or user_name()),
-        is_owner=database.stat().st_uid == os.geteuid(),
+        is_owner=opened.facts.is_owner,
     )
-    return Workspace(home=home, config=config, session=session, router=router, drivers=drivers)
+    return Workspace(
+        home=home,
+        config=config,
+        session=session,
+        router=router,
+        drivers=drivers,
+        store=opened.facts,
+    )
 
 
 def _this_process(clock: Clock, ids: Ids, host: LocalHost, program: str) -> Process:

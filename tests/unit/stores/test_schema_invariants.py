@@ -1,12 +1,14 @@
-"""Each guard of the schema is broken here in raw SQL, and holds."""
+"""Each guard of the schema is broken here in raw SQL, and holds, in either database."""
 
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -15,7 +17,10 @@ from repoint.domain.operation import Hold, Step
 from repoint.domain.rollout import Event
 from repoint.stores.sql import SqliteStore
 from repoint.stores.sql.migrations.initial_guards import GUARDS
+from repoint.stores.sql.postgres import PostgresStore
+from repoint.stores.sql.store import SqlStore
 from repoint.stores.sql.tables import metadata
+from repoint.testing.postgres import PostgresServer
 from repoint.testing.store_samples import (
     ANNA,
     DOCS,
@@ -84,63 +89,170 @@ BREAKS: Final = {
     "audit_is_a_chain": RECORD.format(sequence=3, previous="previous"),
 }
 
-#: What is refused by a constraint, and the words in which SQLite says which.
+#: What is refused by a constraint, and the words in which SQLite and PostgreSQL say which.
 CONSTRAINTS: Final = {
     "lsn_unique": (
         "UPDATE documents SET lsn = 3 WHERE id = 'd2'",
         "documents.index_name, documents.lsn",
+        "documents_.*index_name_lsn_key",
     ),
     "one_row_a_document": (
         """INSERT INTO documents SELECT index_name, id, 9, 9, deleted, characters, written_at,
         content_hash, title, text, metadata FROM documents WHERE id = 'd1'""",
         "documents.index_name, documents.id",
+        "documents_.*pkey",
     ),
     "first_lsn_is_not_later": (
         """INSERT INTO documents SELECT index_name, 'new', 8, 9, deleted, characters,
         written_at, content_hash, title, text, metadata FROM documents WHERE id = 'd1'""",
         "first_lsn_is_not_later",
+        "first_lsn_is_not_later",
     ),
     "tombstones_are_empty": (
         "UPDATE documents SET deleted = 1 WHERE id = 'd1'",
+        "tombstones_are_empty",
         "tombstones_are_empty",
     ),
     "epoch_unique": (
         MOVE.format(epoch=1, before="NULL"),
         "moves_are_a_chain|epoch_rises_by_one|moves.epoch",
+        "moves_are_a_chain|epoch_rises_by_one|moves_pkey",
     ),
     "phase_is_known": (
         "INSERT INTO rollouts VALUES (9, 'docs', 'v2', 'Soaking', 1, 1)",
+        "phase_is_known",
         "phase_is_known",
     ),
     "step_is_known": (
         "UPDATE operations SET step = 'moving' WHERE step = 'moved'",
         "step_is_known",
+        "step_is_known",
     ),
     "one_open_rollout_per_index": (
         "INSERT INTO rollouts VALUES (9, 'docs', 'v2', 'soaking', 1, 1)",
         "rollouts.index_name",
+        "one_open_rollout_per_index",
     ),
     "one_open_operation_per_index": (
         """INSERT INTO operations SELECT 'new', index_name, kind, release, actor, reason, owner,
         'intended', epoch, started_at, notes FROM operations WHERE step = 'done'""",
         "operations.index_name",
+        "one_open_operation_per_index",
     ),
     "one_open_window_per_release": (
         "INSERT INTO windows VALUES ('docs', 'v1', 2, 0, 4)",
         "windows.index_name, windows.release",
+        "windows_pkey",
     ),
     "a_pointer_names_releases": (
         """INSERT INTO moves SELECT index_name, 2, kind, 'v1', NULL, 'v9', NULL, actor, reason,
         at, checked FROM moves LIMIT 1""",
         "FOREIGN KEY",
+        "moves_index_name_after_active_fkey",
     ),
-    "values_have_their_columns_type": ("UPDATE processes SET pid = 'many'", "processes.pid"),
+    "values_have_their_columns_type": (
+        "UPDATE processes SET pid = 'many'",
+        "processes.pid",
+        "invalid input syntax for type bigint",
+    ),
 }
 
 
+class BrokenError(Exception):
+    """The database refused a statement; the text says by which guard or constraint."""
+
+
+class Raw(Protocol):
+    """A connection past all code of ours."""
+
+    def run(self, statement: str) -> list[tuple[object, ...]]:
+        """Run a statement of which nothing stays when it is refused."""
+        ...
+
+    def dump(self) -> list[object]:
+        """Return every row of every table."""
+        ...
+
+    def words(self, constraint: str) -> str:
+        """Return how the database says which constraint it is."""
+        ...
+
+    def triggers(self) -> set[str]:
+        """Return the names of the guards that are there."""
+        ...
+
+    def names(self) -> str:
+        """Return the names of all constraints and indexes, and more."""
+        ...
+
+
+class RawSqlite:
+    def __init__(self, file: Path) -> None:
+        self.connection = sqlite3.connect(file, isolation_level=None)
+        self.connection.execute("PRAGMA foreign_keys = ON")
+
+    def run(self, statement: str) -> list[tuple[object, ...]]:
+        try:
+            return self.connection.execute(statement).fetchall()
+        except sqlite3.IntegrityError as refused:
+            raise BrokenError(str(refused)) from refused
+
+    def dump(self) -> list[object]:
+        return list(self.connection.iterdump())
+
+    def words(self, constraint: str) -> str:
+        return CONSTRAINTS[constraint][1]
+
+    def triggers(self) -> set[str]:
+        rows = self.run("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+        return {str(name) for (name,) in rows}
+
+    def names(self) -> str:
+        return str(self.run("SELECT sql FROM sqlite_schema"))
+
+
+class RawPostgres:
+    """One transaction that is never committed, a savepoint for each statement."""
+
+    def __init__(self, url: str) -> None:
+        self.connection = psycopg.connect(url, options="-c search_path=repoint")
+        self.connection.execute("SELECT 1")  # begins the transaction
+
+    def run(self, statement: str) -> list[tuple[object, ...]]:
+        try:
+            with self.connection.transaction():
+                done = self.connection.execute(statement.encode())
+                return done.fetchall() if done.description else []
+        except (psycopg.IntegrityError, psycopg.DataError) as refused:
+            raise BrokenError(refused.diag.constraint_name or str(refused)) from refused
+
+    def dump(self) -> list[object]:
+        return [
+            row
+            for table in metadata.sorted_tables
+            for row in self.run(f"SELECT * FROM {table.name} AS t ORDER BY t")  # noqa: S608 - ours
+        ]
+
+    def words(self, constraint: str) -> str:
+        return CONSTRAINTS[constraint][2]
+
+    def triggers(self) -> set[str]:
+        rows = self.run(
+            "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgparentid = 0"
+        )
+        return {str(name).removesuffix("_at_once") for (name,) in rows}
+
+    def names(self) -> str:
+        return str(self.run("SELECT conname FROM pg_constraint")) + str(
+            self.run("SELECT relname FROM pg_class")
+        )
+
+
+DATABASES: Final = ["sqlite", pytest.param("postgres", marks=pytest.mark.server("postgres"))]
+
+
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store in which every table has a row."""
+def filled_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("filled") / "store.db"
     store = SqliteStore.open(file, clock=SystemClock())
     fill(store)
@@ -148,17 +260,42 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture
-def raw(filled: Path, tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection on a copy of it, past all code of ours."""
-    shutil.copy(filled, tmp_path / "store.db")
-    connection = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
-    connection.execute("PRAGMA foreign_keys = ON")
-    yield connection
-    connection.close()
+@pytest.fixture(scope="module")
+def filled_url(postgres_server: PostgresServer, postgres_template: str) -> str:
+    url = postgres_server.url(postgres_server.database(template=postgres_template))
+    store = PostgresStore.open(url, clock=SystemClock())
+    fill(store)
+    store.close()
+    return url
 
 
-def fill(store: SqliteStore) -> None:
+@pytest.fixture(params=DATABASES)
+def raw(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Raw]:
+    """A store in which every table has a row, past all code of ours."""
+    opened: RawSqlite | RawPostgres
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("filled_file"), tmp_path / "store.db")
+        opened = RawSqlite(tmp_path / "store.db")
+    else:
+        opened = RawPostgres(request.getfixturevalue("filled_url"))
+    yield opened
+    opened.connection.close()
+
+
+@pytest.fixture(params=DATABASES)
+def raw_empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Raw]:
+    """A store in which nothing is."""
+    opened: RawSqlite | RawPostgres
+    if request.param == "sqlite":
+        SqliteStore.open(tmp_path / "store.db", clock=SystemClock()).close()
+        opened = RawSqlite(tmp_path / "store.db")
+    else:
+        opened = RawPostgres(request.getfixturevalue("postgres_url"))
+    yield opened
+    opened.connection.close()
+
+
+def fill(store: SqlStore) -> None:
     with_documents(store, 3)
     with store.begin() as tx:
         tx.indexes.create(IndexName("empty"), at=NOW)
@@ -185,69 +322,69 @@ def fill(store: SqliteStore) -> None:
 
 
 @pytest.mark.parametrize("guard", list(GUARDS))
-def test_a_guard_holds_what_its_name_says(raw: sqlite3.Connection, guard: str) -> None:
-    before = list(raw.iterdump())
+def test_a_guard_holds_what_its_name_says(raw: Raw, guard: str) -> None:
+    before = raw.dump()
 
-    with pytest.raises(sqlite3.IntegrityError, match=f"^{guard}$"):
-        raw.execute(BREAKS[guard])
+    with pytest.raises(BrokenError, match=f"^{guard}$"):
+        raw.run(BREAKS[guard])
 
-    assert list(raw.iterdump()) == before
+    assert raw.dump() == before
 
 
 @pytest.mark.parametrize("constraint", list(CONSTRAINTS))
-def test_a_constraint_holds_what_its_name_says(
-    raw: sqlite3.Connection, constraint: str
-) -> None:
-    statement, words = CONSTRAINTS[constraint]
-    raw.execute("INSERT INTO processes VALUES ('p', 'host', 1, 1, 'program', 1, '{}')")
+def test_a_constraint_holds_what_its_name_says(raw: Raw, constraint: str) -> None:
+    raw.run("INSERT INTO processes VALUES ('p', 'host', 1, 1, 'program', 1, '{}')")
 
-    with pytest.raises(sqlite3.IntegrityError, match=words):
-        raw.execute(statement)
+    with pytest.raises(BrokenError, match=raw.words(constraint)):
+        raw.run(CONSTRAINTS[constraint][0])
 
 
-def test_a_held_release_is_not_dropped(raw: sqlite3.Connection) -> None:
-    with pytest.raises(sqlite3.IntegrityError, match="needed_release_is_never_dropped"):
-        raw.execute("UPDATE releases SET state = 'dropped' WHERE name = 'v3'")
+def test_a_held_release_is_not_dropped(raw: Raw) -> None:
+    with pytest.raises(BrokenError, match="needed_release_is_never_dropped"):
+        raw.run("UPDATE releases SET state = 'dropped' WHERE name = 'v3'")
 
 
-def test_a_watermark_falls_only_to_zero_and_only_with_its_generation(
-    raw: sqlite3.Connection,
-) -> None:
+def test_a_watermark_falls_only_to_zero_and_only_with_its_generation(raw: Raw) -> None:
     for change in (
         "watermark = 0",
         "watermark = 3, generation = 1",
         "watermark = 0, generation = 2",
         "generation = -1",
     ):
-        with pytest.raises(sqlite3.IntegrityError, match="watermark_never_falls"):
-            raw.execute("UPDATE watermarks SET " + change + " WHERE release = 'v2'")  # noqa: S608 - ours
+        with pytest.raises(BrokenError, match="watermark_never_falls"):
+            raw.run("UPDATE watermarks SET " + change + " WHERE release = 'v2'")  # noqa: S608 - ours
 
-    raw.execute("UPDATE watermarks SET watermark = 0, generation = 1 WHERE release = 'v2'")
+    raw.run("UPDATE watermarks SET watermark = 0, generation = 1 WHERE release = 'v2'")
 
 
-def test_the_first_record_of_the_audit_is_the_genesis(tmp_path: Path) -> None:
-    file = tmp_path / "store.db"
-    SqliteStore.open(file, clock=SystemClock()).close()
-    raw = sqlite3.connect(file, isolation_level=None)
+def test_the_first_record_of_the_audit_is_the_genesis(raw_empty: Raw) -> None:
     for sequence, previous in ((2, "0" * 64), (1, "1" * 64)):
-        with pytest.raises(sqlite3.IntegrityError, match="audit_is_a_chain"):
-            raw.execute(
-                "INSERT INTO audit VALUES (?, 1, 'a', 'b', '', 'done', '', '{}', ?, 'd')",
-                (sequence, previous),
+        with pytest.raises(BrokenError, match="audit_is_a_chain"):
+            raw_empty.run(
+                f"INSERT INTO audit VALUES ({sequence}, 1, 'a', 'b', '', 'done', '', '{{}}', "  # noqa: S608 - ours
+                f"'{previous}', 'd')"
             )
-    raw.close()
 
 
-def test_every_guard_has_a_statement_that_it_refuses(raw: sqlite3.Connection) -> None:
-    triggers = raw.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
-
-    assert {name for (name,) in triggers} == set(BREAKS) == set(GUARDS)
+def test_every_guard_has_a_statement_that_it_refuses(raw: Raw) -> None:
+    assert raw.triggers() == set(BREAKS) == set(GUARDS)
 
 
-def test_every_named_check_and_index_of_the_tables_is_in_the_file(
-    raw: sqlite3.Connection,
-) -> None:
-    schema = "\n".join(row[0] for row in raw.execute("SELECT sql FROM sqlite_schema") if row[0])
+@pytest.mark.server("postgres")
+@pytest.mark.parametrize(
+    "guard", [name for name, (stands, _) in GUARDS.items() if stands.startswith("DELETE")]
+)
+def test_what_is_never_removed_is_not_truncated_either(filled_url: str, guard: str) -> None:
+    raw = RawPostgres(filled_url)
+    table = GUARDS[guard][0].removeprefix("DELETE ON ")
+
+    with pytest.raises(BrokenError, match=r"(is|are)_never_removed$"):
+        raw.run(f"TRUNCATE {table} CASCADE")
+
+    raw.connection.close()
+
+
+def test_every_named_check_and_index_of_the_tables_is_in_the_database(raw: Raw) -> None:
     items = chain.from_iterable(
         [*table.constraints, *table.indexes] for table in metadata.tables.values()
     )
@@ -256,6 +393,7 @@ def test_every_named_check_and_index_of_the_tables_is_in_the_file(
         for item in items
         if isinstance(item, sa.Constraint | sa.Index) and item.name is not None
     }
+    there = raw.names()
 
     assert {"lsn_unique", "one_open_rollout_per_index", "tombstones_are_empty"} <= named
-    assert {name for name in named if name not in schema} == set()
+    assert {name for name in named if not re.search(rf"\b{name}\b", there)} == set()

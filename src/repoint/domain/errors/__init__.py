@@ -17,6 +17,7 @@
             RetiredError
             NotPermittedError
             UnsupportedError
+            MissingExtraError
             MissingModelError
             InputRejectedError
         ConflictError                   someone moved first: read again, then decide again
@@ -73,6 +74,7 @@ from repoint.domain.errors.refused import (
     FrozenError,
     HeldError,
     InputRejectedError,
+    MissingExtraError,
     MissingModelError,
     NotFoundError,
     NotPermittedError,
@@ -108,6 +110,7 @@ __all__ = [
     "InputRejectedError",
     "InvalidNameError",
     "LostLeaseError",
+    "MissingExtraError",
     "MissingModelError",
     "MixedSpacesError",
     "NotFoundError",

@@ -124,6 +124,19 @@ class UnsupportedError(RefusedError):
         super().__init__(f"{driver} does not support {what}", hint=hint)
 
 
+class MissingExtraError(RefusedError):
+    """A driver's client library is not installed."""
+
+    code = "missing-extra"
+
+    def __init__(self, *, driver: str, extra: str) -> None:
+        self.driver, self.extra = driver, extra
+        super().__init__(
+            f"{driver} needs a library that is not installed",
+            hint=f'install it: pip install "repoint[{extra}]"',
+        )
+
+
 class MissingModelError(RefusedError):
     """A model's files or its key are not here, or are not the ones the release names."""
 

@@ -24,7 +24,7 @@ class SqlAccess:
     def grant(self, actor: Actor, role: Role, index: IndexName | None) -> None:
         """Give a role on one index, or with None on all; twice is no error."""
         self._connection.execute(
-            insert(grants)
+            insert(self._connection, grants)
             .values(actor=actor, role=role.value, index_name=index or _ALL)
             .on_conflict_do_nothing()
         )
@@ -61,7 +61,7 @@ class SqlAccess:
         """Forbid deleting; one hold a reason and release, placed twice is no error."""
         require_release(self._connection, hold.index, hold.release)
         self._connection.execute(
-            insert(holds)
+            insert(self._connection, holds)
             .values(
                 index_name=hold.index,
                 release=hold.release,

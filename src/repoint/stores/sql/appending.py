@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ from repoint.domain.document import Document, FieldType, Json
 from repoint.domain.errors import BadInputError
 from repoint.domain.ids import DocumentId, IndexName, Lsn
 from repoint.ports.store import Appended
-from repoint.stores.sql.dialect import insert, members, positional
+from repoint.stores.sql.dialect import insert, insert_on, is_text, members, positional
 from repoint.stores.sql.indexes import require_index
 from repoint.stores.sql.tables import documents, fields, indexes, micros
 
@@ -32,18 +33,17 @@ _REPLACED: Final = tuple(
 )
 
 
-def _upsert() -> tuple[str, list[int]]:
-    statement = insert(documents)
+@cache
+def _upsert(database: str) -> tuple[str, list[int]]:
+    statement = insert_on(database, documents)
     return positional(
         statement.on_conflict_do_update(
             index_elements=["index_name", "id"],
             set_={name: statement.excluded[name] for name in _REPLACED},
         ),
         _COLUMNS,
+        database,
     )
-
-
-_UPSERT, _PLACES = _upsert()
 
 
 class _Content(NamedTuple):
@@ -68,7 +68,10 @@ def append(
     at: datetime,
 ) -> Appended:
     """Record the changes within the caller's transaction."""
-    head = connection.scalar(sa.select(indexes.c.head).where(indexes.c.name == index))
+    # The row's lock is what puts LSNs into the order of commits; SQLite has locked it all.
+    head = connection.scalar(
+        sa.select(indexes.c.head).where(indexes.c.name == index).with_for_update()
+    )
     if head is None:
         require_index(connection, index)
     wanted = _last_of_each(changes)
@@ -141,19 +144,11 @@ def _content(document: Document) -> _Content:
 
 def _check_ids(ids: Iterable[DocumentId]) -> None:
     for document in ids:
-        if not document or "\0" in document or not _is_text(document):
+        if not document or "\0" in document or not is_text(document):
             raise BadInputError(
                 f"{document!r} cannot be a document's id",
                 hint="use at least one character, no NUL and no half surrogate pair",
             )
-
-
-def _is_text(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _stored_hashes(
@@ -180,11 +175,12 @@ def _write(
         (index, document, lsn, lsn, content[0], content[1], written_at, *content[2:])
         for lsn, (document, content) in enumerate(changed, above + 1)
     )
-    if list(range(len(_COLUMNS))) == _PLACES:
-        connection.exec_driver_sql(_UPSERT, list(rows))
+    upsert, places = _upsert(connection.dialect.name)
+    if list(range(len(_COLUMNS))) == places:
+        connection.exec_driver_sql(upsert, list(rows))
     else:
         connection.exec_driver_sql(
-            _UPSERT, [tuple(row[place] for place in _PLACES) for row in rows]
+            upsert, [tuple(row[place] for place in places) for row in rows]
         )
 
 
@@ -242,7 +238,7 @@ def _known_fields(connection: sa.Connection, index: IndexName) -> dict[str, Fiel
 def _register(
     connection: sa.Connection, index: IndexName, kinds: Mapping[str, FieldType | None]
 ) -> None:
-    statement = insert(fields)
+    statement = insert(connection, fields)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["index_name", "name"], set_={"type": statement.excluded.type}

@@ -312,7 +312,7 @@ def _raise_slots(
         if count > 1  # absent means at most one
     ]
     if rows:
-        statement = insert(slots)
+        statement = insert(connection, slots)
         connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["index_name", "release", "document"],

@@ -35,7 +35,7 @@ class SqlDeadLetters:
         ]
         if not rows:
             return
-        statement = insert(dead_letters)
+        statement = insert(self._connection, dead_letters)
         new = statement.excluded
         self._connection.execute(
             statement.on_conflict_do_update(

@@ -88,7 +88,7 @@ class SqlDocumentLog:
         return Backlog(
             upserts=row.rows - row.tombstones,
             tombstones=row.tombstones,
-            characters=row.characters,
+            characters=int(row.characters),  # a decimal in PostgreSQL
         )
 
     def get(self, index: IndexName, ids: Sequence[DocumentId]) -> dict[DocumentId, LogRow]:

@@ -31,7 +31,7 @@ class SqlProcesses:
             "serves": codec.encode(process.serves),
         }
         self._connection.execute(
-            insert(processes)
+            insert(self._connection, processes)
             .values(id=process.id, **values)
             .on_conflict_do_update(index_elements=["id"], set_=values)
         )

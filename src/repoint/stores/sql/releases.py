@@ -148,7 +148,7 @@ class SqlReleases:
     def put_baseline(self, baseline: Baseline) -> None:
         """Store what a release answers while it is known to be good; the newest stands."""
         require_release(self._connection, baseline.index, baseline.release)
-        statement = insert(baselines).values(
+        statement = insert(self._connection, baselines).values(
             index_name=baseline.index,
             release=baseline.release,
             at=baseline.at,

@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -21,7 +21,12 @@ from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.pool import QueuePool
 
-from repoint.domain.errors import BadInputError, StoreUnavailableError, UnsupportedError
+from repoint.domain.errors import (
+    BadInputError,
+    RefusedError,
+    StoreUnavailableError,
+    UnsupportedError,
+)
 from repoint.ports.clock import Clock
 from repoint.stores.sql import schema
 from repoint.stores.sql.dialect import FORGOTTEN
@@ -31,6 +36,9 @@ from repoint.stores.sql.store import SqlStore
 
 #: Marks the file as repoint's ("rpnt"), so that another program's database is refused.
 APPLICATION_ID: Final = 0x72706E74
+
+#: In the place of a schema's version: everything is elsewhere now, and nobody writes here.
+MOVED: Final = 1_000_000_000
 
 #: What every connection is set to. Deleted content is overwritten, as erasure promises.
 PRAGMAS: Final = (
@@ -155,6 +163,11 @@ class SqliteDatabase:
                 connection.info.pop(FORGOTTEN, None)
                 connection.exec_driver_sql("PRAGMA query_only = 0")
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
+                if connection.exec_driver_sql("PRAGMA user_version").scalar() == MOVED:
+                    # For a process that has had it open since before it was moved.
+                    raise StoreUnavailableError(
+                        f"{self._path}: this control store was moved", hint="start again"
+                    )
                 yield connection
                 if connection.info["state"] == _SPOILT:
                     raise self._undone()
@@ -195,6 +208,19 @@ class SqliteDatabase:
             self._pid = os.getpid()
             self._start()
 
+    def moved_to(self) -> str | None:
+        """Return where everything is now, None while it is here."""
+        connection = self._connect()
+        try:
+            with in_our_words(self._path):
+                (version,) = connection.execute("PRAGMA user_version").fetchone()
+                if version != MOVED:
+                    return None
+                (place,) = connection.execute("SELECT place FROM store_moved").fetchone()
+                return str(place)
+        finally:
+            connection.close()
+
     def prepare(self) -> None:
         """Make the schema or bring it up to date; a current one costs two reads."""
         connection = self._connect()
@@ -227,6 +253,12 @@ class SqliteDatabase:
                     f"{self._path} is the database of another program",
                     hint="name another file for the control store",
                 )
+        if version == MOVED:
+            (place,) = connection.execute("SELECT place FROM store_moved").fetchone()
+            raise RefusedError(
+                f"the control store {self._path} was moved to {place}",
+                hint=f"finish that: repoint store migrate --to {place}",
+            )
         if version > schema.VERSION:
             raise UnsupportedError(
                 driver="this repoint",
@@ -255,6 +287,22 @@ class SqliteDatabase:
                 f"{self._path}: this file system cannot hold a shared database",
                 hint="put the control store on a local disk",
             )
+
+
+def leave(connection: sa.Connection, place: str) -> None:
+    """Let nobody write here any more, once the connection's transaction is committed."""
+    connection.exec_driver_sql("CREATE TABLE store_moved (place TEXT NOT NULL) STRICT")
+    connection.exec_driver_sql("INSERT INTO store_moved VALUES (?)", (place,))
+    connection.exec_driver_sql(f"PRAGMA user_version = {MOVED}")
+
+
+def is_moved(file: Path) -> bool:
+    """Return whether everything that was in this file is elsewhere now."""
+    if not file.exists():
+        return False
+    with in_our_words(file), closing(sqlite3.connect(file)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        return bool(version == MOVED)
 
 
 def _driver(connection: sa.Connection) -> sqlite3.Connection:

@@ -17,6 +17,8 @@ from sqlalchemy.engine import Dialect
 #: 64 bits everywhere: SQLite's INTEGER has them, PostgreSQL's has not.
 BIG: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 REAL: Final[sa.types.TypeEngine[float]] = sa.Double().with_variant(sa.REAL(), "sqlite")
+#: In the order of code points everywhere, whatever language the database was made for.
+TEXT: Final = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -57,7 +59,7 @@ metadata: Final = sa.MetaData()
 
 
 def _text(name: str, *, key: bool = False, null: bool = False) -> sa.Column[str]:
-    return sa.Column(name, sa.Text(), primary_key=key, nullable=null)
+    return sa.Column(name, TEXT, primary_key=key, nullable=null)
 
 
 def _big(name: str, *, key: bool = False) -> sa.Column[int]:
@@ -266,7 +268,7 @@ moves: Final = sa.Table(
 rollouts: Final = sa.Table(
     "rollouts",
     metadata,
-    sa.Column("id", sa.Integer(), primary_key=True),
+    sa.Column("id", sa.Integer(), primary_key=True, autoincrement=False),
     _text("index_name"),
     _text("release"),
     _text("phase"),
