@@ -9,11 +9,12 @@ from typing import Self
 
 from repoint.client.index import Index
 from repoint.client.keeping import Keeper
-from repoint.domain.access import Role
+from repoint.domain.access import Action, Role
 from repoint.domain.ids import Actor, IndexName, index_name
 from repoint.operations import documents, grants, reconcile
 from repoint.operations.reconcile import Mended
-from repoint.operations.session import Session
+from repoint.operations.session import Session, authorise
+from repoint.wiring.backends import KnownBackend
 from repoint.wiring.workspace import Workspace, find_home, make_workspace, open_workspace
 
 
@@ -95,6 +96,11 @@ class Repoint:
         """Return the names of all indexes."""
         with self.session.store.read() as view:
             return list(view.indexes.names())
+
+    def backends(self) -> list[KnownBackend]:
+        """Return every backend that a spec may name, and whether it can be used here."""
+        authorise(self.session, Action.READ, None)
+        return self._workspace.drivers.backends()
 
     def reconcile(self) -> tuple[list[Mended], list[str]]:
         """Finish what a crash left half done; return what was mended and what could not be."""

@@ -90,7 +90,9 @@ def open_workspace(
     time, ids, host = clock or SystemClock(), RandomIds(), LocalHost(clock or SystemClock())
     database = home / config.store.file
     store = SqliteStore.open(database, clock=time)
-    drivers = InstalledDrivers(home / config.collections, clock=time)
+    drivers = InstalledDrivers(
+        home / config.collections, clock=time, configured=config.backends
+    )
     spaces = Spaces(drivers)
     process = _this_process(time, ids, host, program)
     router = Router(store, spaces, clock=time, process=process, lease=config.lease)

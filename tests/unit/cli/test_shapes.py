@@ -36,6 +36,7 @@ READING: Final = {
     "roles list": ["roles", "list"],
     "audit list": ["audit", "list", "docs", "--limit", "1"],
     "audit verify": ["audit", "verify"],
+    "backends": ["backends"],
     "version": ["version"],
 }
 

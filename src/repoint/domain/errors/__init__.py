@@ -17,6 +17,8 @@
             RetiredError
             NotPermittedError
             UnsupportedError
+            MissingExtraError
+            MissingSettingError
             MissingModelError
             InputRejectedError
         ConflictError                   someone moved first: read again, then decide again
@@ -73,7 +75,9 @@ from repoint.domain.errors.refused import (
     FrozenError,
     HeldError,
     InputRejectedError,
+    MissingExtraError,
     MissingModelError,
+    MissingSettingError,
     NotFoundError,
     NotPermittedError,
     NotReadyError,
@@ -108,7 +112,9 @@ __all__ = [
     "InputRejectedError",
     "InvalidNameError",
     "LostLeaseError",
+    "MissingExtraError",
     "MissingModelError",
+    "MissingSettingError",
     "MixedSpacesError",
     "NotFoundError",
     "NotPermittedError",

@@ -124,6 +124,32 @@ class UnsupportedError(RefusedError):
         super().__init__(f"{driver} does not support {what}", hint=hint)
 
 
+class MissingExtraError(RefusedError):
+    """A driver's client library is not installed."""
+
+    code = "missing-extra"
+
+    def __init__(self, *, driver: str, extra: str) -> None:
+        self.driver, self.extra = driver, extra
+        super().__init__(
+            f"{driver} needs a library that is not installed",
+            hint=f'install it: pip install "repoint[{extra}]"',
+        )
+
+
+class MissingSettingError(RefusedError):
+    """A backend was not told what it needs to know."""
+
+    code = "missing-setting"
+
+    def __init__(self, *, backend: str, setting: str, why: str) -> None:
+        self.backend, self.setting, self.why = backend, setting, why
+        super().__init__(
+            f"backend {backend!r}: {setting}: {why}",
+            hint=f"say it in repoint.toml, table [backends.{backend}]",
+        )
+
+
 class MissingModelError(RefusedError):
     """A model's files or its key are not here, or are not the ones the release names."""
 
