@@ -7,12 +7,14 @@ name into the summary's table. A server's tests run only if ``REPOINT_<NAME>_URL
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from repoint.testing.postgres import NoServerError, PostgresServer
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 #: Where the judged data sets are, unless ``REPOINT_DATA`` says otherwise.
@@ -95,6 +97,17 @@ def campaign_share() -> float:
     return float(os.environ.get("REPOINT_CAMPAIGN_SHARE") or 1)
 
 
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A real PostgreSQL of this run's own; skips, saying why, where none can be started."""
+    try:
+        server = PostgresServer()
+    except NoServerError as problem:
+        pytest.skip(str(problem))
+    with server:
+        yield server
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("server"):
         variable = f"REPOINT_{_name(mark).upper()}_URL"
@@ -114,6 +127,13 @@ def pytest_runtest_makereport(
         elif report.when == "call" or report.failed:
             BACKENDS.ran(name, "xfailed" if report.skipped else report.outcome)
     return report
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("engine"):
+            for mark in item.iter_markers("backend"):
+                BACKENDS.skipped(_name(mark), "run them with: make servers-test")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -33,6 +33,7 @@ BACKENDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "memory": "repoint.backends.memory:MemoryBackend",
         "lancedb": "repoint.backends.lancedb:LanceBackend",
+        "pgvector": "repoint.backends.pgvector:PgvectorDriver",
     }
 )
 EMBEDDERS: Final[Mapping[str, str]] = MappingProxyType(
