@@ -67,6 +67,8 @@ def _capabilities(all_of: Capabilities) -> Json:
         "durable": all_of.durable,
         "shared": all_of.shared,
         "approximate": all_of.approximate,
+        "ordered_text": all_of.ordered_text,
+        "snapshots": all_of.snapshots,
         "distances": [str(distance) for distance in sorted(all_of.distances)],
     }
 

@@ -34,6 +34,7 @@ BACKENDS: Final[Mapping[str, str]] = MappingProxyType(
         "memory": "repoint.backends.memory:MemoryBackend",
         "lancedb": "repoint.backends.lancedb:LanceBackend",
         "pgvector": "repoint.backends.pgvector:PgvectorDriver",
+        "qdrant": "repoint.backends.qdrant:QdrantDriver",
     }
 )
 EMBEDDERS: Final[Mapping[str, str]] = MappingProxyType(
