@@ -213,11 +213,11 @@ class PgvectorCollection:
 
         self._connections.run(write, about=self._spec.name)
 
-    def optimise(self) -> None:
+    def optimise(self, *, for_search: bool = True) -> None:
         """Build the indexes that are due, and let the server clear dead rows away."""
 
         def build(link: Link) -> None:
-            indexes.bring_up(link, self._schema, self._spec)
+            indexes.bring_up(link, self._schema, self._spec, for_search=for_search)
             self._require_own(link)
 
         self._connections.run(build, about=self._spec.name)

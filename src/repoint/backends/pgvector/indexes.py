@@ -78,9 +78,10 @@ def check(spec: CollectionSpec) -> None:
             )
 
 
-def bring_up(link: Link, schema: str, spec: CollectionSpec) -> None:
+def bring_up(link: Link, schema: str, spec: CollectionSpec, *, for_search: bool) -> None:
     """Make the indexes that the collection should have by now, and clear dead rows away.
 
+    Without ``for_search`` none is made: every row would have to be put into it at once.
     One process at a time; another that asks meanwhile leaves it to the first.
     """
     connection, table = link.connection, sql.Identifier(schema, table_name(spec.name))
@@ -91,19 +92,23 @@ def bring_up(link: Link, schema: str, spec: CollectionSpec) -> None:
     if got is None or not got[0]:
         return
     try:
-        there = _standing(link, schema, spec)
-        counted = connection.execute(
-            sql.SQL("SELECT count(embedding) FROM {}").format(table)
-        ).fetchone()
-        vectors = int(counted[0]) if counted else 0
-        for method, what in _wanted(spec, vectors).items():
-            if method not in there:
-                connection.execute(
-                    sql.SQL("CREATE INDEX CONCURRENTLY ON {} USING {}").format(table, what)
-                )
+        if for_search:
+            _build(link, schema, spec, table)
         connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(table))
     finally:
         connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (lock,))
+
+
+def _build(link: Link, schema: str, spec: CollectionSpec, table: sql.Identifier) -> None:
+    there = _standing(link, schema, spec)
+    counted = link.connection.execute(
+        sql.SQL("SELECT count(embedding) FROM {}").format(table)
+    ).fetchone()
+    for method, what in _wanted(spec, int(counted[0]) if counted else 0).items():
+        if method not in there:
+            link.connection.execute(
+                sql.SQL("CREATE INDEX CONCURRENTLY ON {} USING {}").format(table, what)
+            )
 
 
 def _standing(link: Link, schema: str, spec: CollectionSpec) -> set[str]:

@@ -76,7 +76,8 @@ class QdrantCollection:
         values = query_values(self._spec, query)
         if limit <= 0:
             return []
-        must = [points.filled(), *([] if where is None else [condition(where)])]
+        # An emptied slot has no vector, so nothing finds it, whatever else is asked for.
+        kept = None if where is None else models.Filter(must=[condition(where)])
         whole = exact or self._engine.is_local or self._spec.ann.kind is AnnKind.FLAT
         count = limit + 1
 
@@ -87,7 +88,7 @@ class QdrantCollection:
                 self._spec.name,
                 query=values.tolist(),
                 using=points.VECTOR,
-                query_filter=models.Filter(must=must),
+                query_filter=kept,
                 search_params=self._parameters(exact=whole, count=count),
                 limit=count,
                 with_payload=list(points.HIT),
@@ -182,8 +183,9 @@ class QdrantCollection:
 
         self._engine.run(delete, about=self._spec.name)
 
-    def optimise(self) -> None:
+    def optimise(self, *, for_search: bool = True) -> None:
         """Make sure that it stands: the server optimises by itself."""
+        del for_search
         self._engine.run(self._require_own, about=self._spec.name)
 
     def _pages(
