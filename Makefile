@@ -11,10 +11,10 @@ BENCH ?=
 SCRIPTS := scripts/setup scripts/lock .ci/run
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo fmt lint types arch test check data-test campaign bench docs generated lock clean
+.PHONY: help setup demo fmt lint types arch test check data-test servers-test campaign bench docs generated lock clean
 
 help: ## print these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## make .venv from the locked requirements (python3 of 3.11 or newer, and pip, are enough)
 	@scripts/setup
@@ -51,6 +51,10 @@ check: lint types arch ## what every commit must pass: lint, types, arch and the
 
 data-test: $(PY) ## the tests on judged data sets (REPOINT_DATA says where they are)
 	$(PY) -m pytest -m "data and not campaign" --timeout 900 $(PYTEST)
+
+servers-test: $(PY) ## the tests on engines of other packages, which this installs and starts here
+	$(BIN)/uv pip install --python $(PY) --quiet --require-hashes -r requirements/engines.txt
+	$(PY) -m pytest tests/servers -m engine --timeout 900 $(PYTEST)
 
 campaign: $(PY) ## the long searches for a broken invariant (REPOINT_CAMPAIGN_SECONDS bounds each)
 	REPOINT_HYPOTHESIS=nightly $(PY) -m pytest -m campaign --timeout 1800 $(PYTEST)

@@ -27,8 +27,8 @@ from repoint.domain import errors
 from repoint.domain.access import NEEDS, Role
 from repoint.domain.errors import RepointError
 from repoint.domain.rollout import FINAL, FORWARD, TRANSITIONS, Phase
-from repoint.ports.backend import Backend, Capabilities
-from repoint.wiring.config import Config
+from repoint.ports.backend import Capabilities
+from repoint.wiring.config import BackendConfig, Config
 from repoint.wiring.drivers import BACKENDS
 from repoint.wiring.spec_reference import spec_reference
 
@@ -154,7 +154,7 @@ def rollout_reference() -> str:
 def backends_reference() -> str:
     """Return the matrix of what each built-in backend does beyond the common promises."""
     notes = _notes(Capabilities)
-    found = [_backend(place).capabilities for place in BACKENDS.values()]
+    found = [_capabilities(place) for place in BACKENDS.values()]
     head = ["capability", *(f"`{one.name}`" for one in found), "meaning"]
     rows = [
         [
@@ -179,11 +179,21 @@ def config_reference() -> str:
         f"| `{name}` | `{default}` | {meaning} |"
         for name, default, meaning in _settings(Config)
     )
+    backends = "\n".join(
+        f"| `{name}` | {'needed' if default == 'null' else f'`{default}`'} | {meaning} |"
+        for name, default, meaning in _settings(BackendConfig)
+    )
     return (
         "# Configuration\n\n`repoint.toml` lies in the workspace; `repoint init` writes it "
         "with every default. Unknown settings are refused.\n\n"
         "| setting | default | meaning |\n|---|---|---|\n"
         f"{rows}\n\n"
+        "## Backends\n\nA spec names a backend: `backend: prod`. That is the backend of the "
+        "table `[backends.prod]`, or the kind of that name with nothing but defaults. What "
+        "must not be in a file stands in an environment variable, and no message shows it. "
+        "`repoint backends` lists them all.\n\n"
+        "| setting of `[backends.NAME]` | default | meaning |\n|---|---|---|\n"
+        f"{backends}\n\n## Environment\n\n"
         "| environment | meaning |\n|---|---|\n"
         "| `REPOINT_HOME` | the workspace, where `--home` is not given |\n"
         "| `REPOINT_ACTOR` | who acts, where `--actor` is not given |\n"
@@ -261,10 +271,13 @@ def _sentence(described: type) -> str:
     )
 
 
-def _backend(place: str) -> Backend:
+def _capabilities(place: str) -> Capabilities:
     module, _, name = place.partition(":")
-    made: Backend = getattr(importlib.import_module(module), name)(Path("unused"))
-    return made
+    driver = getattr(importlib.import_module(module), name)
+    # A driver that takes settings says what it can do before there is anything to open.
+    made = driver if hasattr(driver, "from_settings") else driver(Path("unused"))
+    found: Capabilities = made.capabilities
+    return found
 
 
 def _said(value: object) -> str:
@@ -293,10 +306,13 @@ def _notes(described: type) -> dict[str, str]:
 def _settings(section: type[BaseModel], under: str = "") -> Iterator[tuple[str, str, str]]:
     for name, field in section.model_fields.items():
         default = field.get_default(call_default_factory=True)
+        if default == {} and section is Config:
+            continue  # one table a name: it has rows of its own
         if isinstance(default, BaseModel):
             yield from _settings(type(default), f"{name}.")
         else:
-            yield f"{under}{name}", json.dumps(default), field.description or ""
+            written = "null" if field.is_required() else json.dumps(default)
+            yield f"{under}{name}", written, field.description or ""
 
 
 def _read(path: Path) -> str | None:

@@ -44,6 +44,9 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "drop": Entry("ends", "Delete a retired release's collection."),
         "hold": Entry("holds", "Show and lift what forbids dropping a release."),
         "dead-letters": Entry("letters", "List the documents that a release could not take."),
+        "backends": Entry(
+            "databases", "List the databases that specs may name, and what each can do."
+        ),
         "worker": Entry("working", "Keep all live releases in step until told to stop."),
         "store": Entry("stores", "Show where the control store is, and move it to PostgreSQL."),
         "reconcile": Entry("workspace", "Finish what a crash left half done."),

@@ -14,6 +14,7 @@ from repoint.domain.ids import Actor, IndexName, index_name
 from repoint.operations import documents, grants, reconcile
 from repoint.operations.reconcile import Mended
 from repoint.operations.session import Session, authorise
+from repoint.wiring.backends import KnownBackend
 from repoint.wiring.migration import migrate_store
 from repoint.wiring.stores import StoreFacts
 from repoint.wiring.workspace import Workspace, find_home, make_workspace, open_workspace
@@ -127,6 +128,11 @@ class Repoint:
         at any point, it is finished by the same call. No process may be at work meanwhile.
         """
         return migrate_store(find_home(folder), url=to, schema_name=schema_name, actor=actor)
+
+    def backends(self) -> list[KnownBackend]:
+        """Return every backend that a spec may name, and whether it can be used here."""
+        authorise(self.session, Action.READ, None)
+        return self._workspace.drivers.backends()
 
     def reconcile(self) -> tuple[list[Mended], list[str]]:
         """Finish what a crash left half done; return what was mended and what could not be."""

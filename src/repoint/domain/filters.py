@@ -141,6 +141,14 @@ def leaves(filter_: Filter) -> Iterator[Compare | In]:
                 yield from leaves(part)
 
 
+def orders_text(filter_: Filter) -> bool:
+    """Return whether a filter asks which of two texts comes first."""
+    return any(
+        isinstance(leaf, Compare) and leaf.comparison in ORDERED and isinstance(leaf.value, str)
+        for leaf in leaves(filter_)
+    )
+
+
 def fields_of(filter_: Filter) -> frozenset[str]:
     """Return the names of the fields that a filter looks at."""
     return frozenset(leaf.field for leaf in leaves(filter_))

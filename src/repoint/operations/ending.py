@@ -222,9 +222,7 @@ def _holders(session: Session, tx: Transaction, release: Release) -> Sequence[st
 
 
 def _aliased(session: Session, release: Release) -> list[str]:
-    backend = session.spaces.backend(release)
-    if not backend.capabilities.aliases:
+    backend, alias = session.spaces.backend(release), session.spaces.alias(release)
+    if not backend.capabilities.aliases or backend.alias_target(alias) != release.collection:
         return []
-    if backend.alias_target(release.index) != release.collection:
-        return []
-    return [f"the database's alias {release.index!r} points at it: repoint reconcile"]
+    return [f"the database's alias {alias!r} points at it: repoint reconcile"]

@@ -125,12 +125,9 @@ def align_alias(session: Session, pointer: Pointer) -> None:
         return
     with session.store.read() as view:
         release = view.releases.get(pointer.index, pointer.active)
-    backend = session.spaces.backend(release)
-    if (
-        backend.capabilities.aliases
-        and backend.alias_target(pointer.index) != release.collection
-    ):
-        backend.set_alias(pointer.index, release.collection)
+    backend, alias = session.spaces.backend(release), session.spaces.alias(release)
+    if backend.capabilities.aliases and backend.alias_target(alias) != release.collection:
+        backend.set_alias(alias, release.collection)
 
 
 def abandon(session: Session, operation: Operation, *, why: str) -> None:

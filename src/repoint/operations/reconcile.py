@@ -79,8 +79,8 @@ def _alias(session: Session, index: IndexName) -> bool:
         if pointer.active is None:
             return False
         release = view.releases.get(index, pointer.active)
-    backend = session.spaces.backend(release)
-    if not backend.capabilities.aliases or backend.alias_target(index) == release.collection:
+    backend, alias = session.spaces.backend(release), session.spaces.alias(release)
+    if not backend.capabilities.aliases or backend.alias_target(alias) == release.collection:
         return False
     moving.align_alias(session, pointer)
     return True

@@ -95,6 +95,10 @@ class Spaces:
         """Return the backend that holds a release's collection."""
         return self._drivers.backend(release.spec.backend)
 
+    def alias(self, release: Release) -> str:
+        """Return the name that a release's database has for its index."""
+        return self._drivers.alias(release.spec.backend, release.index)
+
     def forget(self, release: Release) -> None:
         """Close nothing, but open the release afresh the next time it is asked for."""
         with self._lock:

@@ -46,6 +46,10 @@ class Capabilities:
     approximate: bool
     #: Distances that its collections can be made with.
     distances: frozenset[Distance]
+    #: Filters compare text by order (``<``, ``>=``), not only for being equal.
+    ordered_text: bool = True
+    #: A scan shows one moment; without it, what is written meanwhile may be in it or not.
+    snapshots: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +188,7 @@ class Collection(Protocol):
 
         Raises:
             MixedSpacesError: the query is of another space [one-space].
+            UnsupportedError: the filter orders text and ``Capabilities.ordered_text`` is False.
             UnavailableError: the database did not answer; ask again.
         """
         ...
@@ -204,7 +209,11 @@ class Collection(Protocol):
         ...
 
     def scan(self, *, with_vectors: bool = False) -> Iterator[StoredBatch]:
-        """Yield every stored chunk once, in bounded batches, as of the call [snapshot]."""
+        """Yield every stored chunk once, in bounded batches, as of the call [snapshot].
+
+        Where ``Capabilities.snapshots`` is False, a chunk that is written meanwhile comes as
+        it was or as it is, or, if it is new or gone, perhaps not at all.
+        """
         ...
 
     def counts(self) -> Counts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from repoint.domain.ids import IndexName
 from repoint.domain.spec import ModelSpec, ReleaseSpec, RerankSpec
 from repoint.ports.backend import Backend
 from repoint.ports.embedder import Embedder
@@ -20,6 +21,10 @@ class Drivers(Protocol):
         Raises:
             NotFoundError: nobody registered one under it.
         """
+        ...
+
+    def alias(self, backend: str, index: IndexName) -> str:
+        """Return the name that the backend's database has for an index."""
         ...
 
     def embedder(self, model: ModelSpec) -> Embedder:

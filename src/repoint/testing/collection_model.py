@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from repoint.backends.memory import MemoryBackend
 from repoint.domain.document import Json
-from repoint.domain.filters import And, Compare, Comparison, Filter, In, Not, Or
+from repoint.domain.filters import And, Compare, Comparison, Filter, In, Not, Or, orders_text
 from repoint.domain.ids import CollectionName, DocumentId
 from repoint.ports.backend import Collection, Hit
 from repoint.testing.collection_writes import CollectionCase
@@ -108,6 +108,8 @@ class ModelSuite(CollectionCase):
             for call in calls:
                 put(subject, *call)
                 put(model, *call)
+            if orders_text(where) and not backend.capabilities.ordered_text:
+                where = And(())
             _same(subject, model, wanted=wanted, where=where)
         finally:
             backend.drop(name)

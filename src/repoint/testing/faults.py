@@ -26,7 +26,7 @@ from typing import Final
 
 from repoint.domain.document import Entry, Json
 from repoint.domain.filters import Filter
-from repoint.domain.ids import CollectionName, DocumentId, Fingerprint, Lsn
+from repoint.domain.ids import CollectionName, DocumentId, Fingerprint, IndexName, Lsn
 from repoint.domain.spec import ModelSpec, ReleaseSpec, RerankSpec
 from repoint.ports.archive import Archive
 from repoint.ports.backend import (
@@ -368,6 +368,10 @@ class FusedDrivers:
     def backend(self, name: str) -> FusedBackend:
         """Return the backend, fused."""
         return FusedBackend(self._drivers.backend(name), self._fuse)
+
+    def alias(self, backend: str, index: IndexName) -> str:
+        """Return the alias's name, as it is."""
+        return self._drivers.alias(backend, index)
 
     def embedder(self, model: ModelSpec) -> FusedEmbedder:
         """Return the model, fused."""

@@ -127,6 +127,11 @@ class StageDrivers:
         del name
         return self._backend
 
+    def alias(self, backend: str, index: IndexName) -> str:
+        """Return the index's own name."""
+        del backend
+        return index
+
     def embedder(self, model: ModelSpec) -> StageModel:
         """Return the model of the spec's seed."""
         seed = int(model.options.get("seed", 0))

@@ -215,6 +215,11 @@ class BenchDrivers:
         del name
         return self._bench.backend
 
+    def alias(self, backend: str, index: IndexName) -> str:
+        """Return the index's own name."""
+        del backend
+        return index
+
     def embedder(self, model: ModelSpec) -> Embedder:
         """Return the bench's counting model."""
         del model

@@ -7,15 +7,22 @@ import os
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from repoint.domain.errors import BadSpecError
+from repoint.ports.settings import Option
 
 CONFIG_FILE: Final = "repoint.toml"
 
 _HEADER: Final = "# This folder is a repoint workspace. Every setting and its default.\n"
+_EXAMPLE: Final = """
+# A database of your own; a spec names it: `backend: prod`. See: repoint backends
+# [backends.prod]
+# kind = "pgvector"
+# url_env = "SEARCH_DATABASE_URL"
+"""
 
 
 class StoreConfig(BaseModel):
@@ -41,6 +48,43 @@ class StoreConfig(BaseModel):
     )
 
 
+_VARIABLE: Final = "^([A-Za-z_][A-Za-z0-9_]*)?$"
+
+
+class BackendConfig(BaseModel):
+    """One backend of a workspace: ``[backends.NAME]``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    kind: str = Field(min_length=1, description="Its kind: `lancedb`, `pgvector` …")
+    url: str = Field("", description="Where its server is; without a password.")
+    url_env: str = Field(
+        "", pattern=_VARIABLE, description="Environment variable with the URL, in its place."
+    )
+    api_key_env: str = Field(
+        "", pattern=_VARIABLE, description="Environment variable with the key."
+    )
+    alias_prefix: str = Field(
+        "",
+        pattern="^[A-Za-z0-9_.-]{0,32}$",
+        description="Put before an index's name to make the database's alias for it.",
+    )
+    options: dict[str, Option] = Field(
+        default_factory=dict,
+        description="The kind's own settings: `[backends.NAME.options]`.",
+    )
+
+    @model_validator(mode="after")
+    def _has_one_url(self) -> Self:
+        if self.url and self.url_env:
+            message = "give url or url_env, not both"
+            raise ValueError(message)
+        return self
+
+
+BackendName = Annotated[str, Field(pattern="^[A-Za-z][A-Za-z0-9_.-]{0,62}$")]
+
+
 class Config(BaseModel):
     """Settings of a workspace; a missing one has its default."""
 
@@ -63,6 +107,9 @@ class Config(BaseModel):
         ge=1,
         le=600,
         description="How long a process may answer without confirming its routes.",
+    )
+    backends: dict[BackendName, BackendConfig] = Field(
+        default_factory=dict, description="Backends by the name that specs give them."
     )
 
     @property
@@ -98,6 +145,8 @@ def write_config(path: Path, config: Config) -> None:
     tables: list[str] = []
     for name, field in type(config).model_fields.items():
         value = getattr(config, name)
+        if isinstance(value, dict):
+            continue  # a table for each; there is none that everybody needs
         if isinstance(value, BaseModel):
             tables += [f"\n# {field.description}\n[{name}]\n"]
             tables += [
@@ -105,7 +154,7 @@ def write_config(path: Path, config: Config) -> None:
             ]
         else:
             lines += [f"\n# {field.description}\n", f"{name} = {json.dumps(value)}\n"]
-    path.write_text("".join(lines + tables), encoding="utf-8")
+    path.write_text("".join([*lines, *tables, _EXAMPLE]), encoding="utf-8")
 
 
 def write_store(path: Path, store: StoreConfig) -> None:

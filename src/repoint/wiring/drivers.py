@@ -17,18 +17,24 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Protocol, cast
 
-from repoint.domain.errors import NotFoundError
+from repoint.domain.errors import NotFoundError, RepointError, UnsupportedError
+from repoint.domain.ids import IndexName
 from repoint.domain.spec import ChunkUnit, ModelSpec, ReleaseSpec, RerankSpec
 from repoint.ports.backend import Backend
 from repoint.ports.clock import Clock
 from repoint.ports.embedder import Embedder
 from repoint.ports.reranker import Reranker
+from repoint.ports.settings import BackendSettings
 from repoint.ports.text import Preparer
+from repoint.wiring.backends import KnownBackend, redacted, settings_of
+from repoint.wiring.config import BackendConfig
 
 BACKENDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "memory": "repoint.backends.memory:MemoryBackend",
         "lancedb": "repoint.backends.lancedb:LanceBackend",
+        "pgvector": "repoint.backends.pgvector:PgvectorDriver",
+        "qdrant": "repoint.backends.qdrant:QdrantDriver",
     }
 )
 EMBEDDERS: Final[Mapping[str, str]] = MappingProxyType(
@@ -58,6 +64,14 @@ class BackendDriver(Protocol):
         ...
 
 
+class ConfiguredBackendDriver(Protocol):
+    """A class that also takes what the workspace says about its backend."""
+
+    def from_settings(self, settings: BackendSettings, /) -> Backend:
+        """Open it, connecting to nothing before it is used."""
+        ...
+
+
 class EmbedderDriver(Protocol):
     """A class that opens an embedding model."""
 
@@ -78,22 +92,68 @@ class InstalledDrivers:
     """Opens each driver once. Safe to use from many threads."""
 
     def __init__(
-        self, folder: Path, *, clock: Clock, given: Mapping[str, Backend] | None = None
+        self,
+        folder: Path,
+        *,
+        clock: Clock,
+        configured: Mapping[str, BackendConfig] | None = None,
     ) -> None:
         self._folder = folder
+        self._configured = dict(configured or {})
         self._clock = clock
         self._lock = threading.Lock()
-        self._backends: dict[str, Backend] = dict(given or {})
+        self._backends: dict[str, Backend] = {}
         self._embedders: dict[str, Embedder] = {}
         self._rerankers: dict[str, Reranker] = {}
 
     def backend(self, name: str) -> Backend:
-        """Return the backend of that name."""
+        """Return the backend of that name: a configured one, else the kind of that name."""
         with self._lock:
             if name not in self._backends:
-                driver = cast("BackendDriver", _load("backend", name, BACKENDS))
-                self._backends[name] = driver(self._folder / name)
+                self._backends[name] = self._opened(name)
             return self._backends[name]
+
+    def alias(self, backend: str, index: IndexName) -> str:
+        """Return the name that the backend's database has for an index."""
+        config = self._configured.get(backend)
+        return f"{config.alias_prefix if config else ''}{index}"
+
+    def backends(self) -> list[KnownBackend]:
+        """Return every backend that a spec may name: configured ones, then other kinds."""
+        others = sorted(set(names("backend")) - set(self._configured))
+        return [self._known(name) for name in (*sorted(self._configured), *others)]
+
+    def _known(self, name: str) -> KnownBackend:
+        config = self._configured.get(name)
+        capabilities, problem = None, None
+        try:
+            capabilities = self.backend(name).capabilities
+        except RepointError as error:
+            problem = error
+        return KnownBackend(
+            name=name,
+            kind=config.kind if config else name,
+            configured=config is not None,
+            url=redacted(config.url) if config else "",
+            alias_prefix=config.alias_prefix if config else "",
+            capabilities=capabilities,
+            problem=problem,
+        )
+
+    def _opened(self, name: str) -> Backend:
+        config = self._configured.get(name)
+        kind = config.kind if config else name
+        driver = _load("backend", kind, BACKENDS)
+        settings = settings_of(name, config, folder=self._folder / name)
+        if hasattr(driver, "from_settings"):
+            return cast("ConfiguredBackendDriver", driver).from_settings(settings)
+        if config is not None and (config.url or config.url_env or config.options):
+            raise UnsupportedError(
+                driver=kind,
+                what=f"the settings of [backends.{name}]",
+                hint="it takes its folder in the workspace, and nothing else",
+            )
+        return cast("BackendDriver", driver)(settings.folder)
 
     def embedder(self, model: ModelSpec) -> Embedder:
         """Return the model, opened."""

@@ -100,7 +100,9 @@ def open_workspace(
     opened = open_store(config.store, home=home, clock=clock or SystemClock(), url=store_url)
     store, time = opened.store, opened.clock
     ids, host = RandomIds(), LocalHost(time)
-    drivers = InstalledDrivers(home / config.collections, clock=time)
+    drivers = InstalledDrivers(
+        home / config.collections, clock=time, configured=config.backends
+    )
     spaces = Spaces(drivers)
     process = _this_process(time, ids, host, program)
     router = Router(store, spaces, clock=time, process=process, lease=config.lease)

@@ -37,6 +37,7 @@ READING: Final = {
     "audit list": ["audit", "list", "docs", "--limit", "1"],
     "audit verify": ["audit", "verify"],
     "store show": ["store", "show"],
+    "backends": ["backends"],
     "version": ["version"],
 }
 

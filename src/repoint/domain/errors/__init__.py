@@ -18,6 +18,7 @@
             NotPermittedError
             UnsupportedError
             MissingExtraError
+            MissingSettingError
             MissingModelError
             InputRejectedError
         ConflictError                   someone moved first: read again, then decide again
@@ -76,6 +77,7 @@ from repoint.domain.errors.refused import (
     InputRejectedError,
     MissingExtraError,
     MissingModelError,
+    MissingSettingError,
     NotFoundError,
     NotPermittedError,
     NotReadyError,
@@ -112,6 +114,7 @@ __all__ = [
     "LostLeaseError",
     "MissingExtraError",
     "MissingModelError",
+    "MissingSettingError",
     "MixedSpacesError",
     "NotFoundError",
     "NotPermittedError",

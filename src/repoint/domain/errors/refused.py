@@ -137,6 +137,19 @@ class MissingExtraError(RefusedError):
         )
 
 
+class MissingSettingError(RefusedError):
+    """A backend was not told what it needs to know."""
+
+    code = "missing-setting"
+
+    def __init__(self, *, backend: str, setting: str, why: str) -> None:
+        self.backend, self.setting, self.why = backend, setting, why
+        super().__init__(
+            f"backend {backend!r}: {setting}: {why}",
+            hint=f"say it in repoint.toml, table [backends.{backend}]",
+        )
+
+
 class MissingModelError(RefusedError):
     """A model's files or its key are not here, or are not the ones the release names."""
 

@@ -93,14 +93,15 @@ def alias(session: Session, release: Release) -> Finding:
             summary=f"{backend.capabilities.name} has no aliases: direct clients ask for the "
             "route",
         )
-    target = backend.alias_target(release.index)
+    name = session.spaces.alias(release)
+    target = backend.alias_target(name)
     agrees = target == release.collection
     return Finding(
         check="alias",
         status=Status.OK if agrees else Status.FAILED,
-        summary=f"the database's alias {release.index!r} points at {target}"
+        summary=f"the database's alias {name!r} points at {target}"
         + ("" if agrees else f", not at {release.collection}"),
-        figures={"target": target, "expected": release.collection},
+        figures={"alias": name, "target": target, "expected": release.collection},
         remedy="" if agrees else "repoint reconcile",
     )
 

@@ -1,0 +1,179 @@
+"""The collections of one Qdrant, and its aliases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from qdrant_client import QdrantClient, models
+
+from repoint.backends.qdrant import CAPABILITIES, points
+from repoint.backends.qdrant.collection import QdrantCollection, look
+from repoint.backends.qdrant.engine import Engine
+from repoint.domain.errors import (
+    AlreadyExistsError,
+    CollectionMissingError,
+    FingerprintMismatchError,
+    MissingSettingError,
+    UnsupportedError,
+)
+from repoint.domain.ids import CollectionName, Fingerprint
+from repoint.domain.spec import AnnKind, Distance
+from repoint.ports.backend import Capabilities, CollectionSpec
+from repoint.ports.settings import BackendSettings
+
+_DISTANCES: Final = {
+    Distance.COSINE: models.Distance.COSINE,
+    Distance.DOT: models.Distance.DOT,
+    Distance.L2: models.Distance.EUCLID,
+}
+#: How the server's graph is built, by the names that specs use.
+_BUILD: Final = {"m": "m", "ef_construction": "ef_construct"}
+
+
+class QdrantBackend:
+    """One server, which any number of processes may use, or one folder of this process."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @staticmethod
+    def from_settings(settings: BackendSettings) -> QdrantBackend:
+        """Return the backend, not connected yet.
+
+        Raises:
+            MissingSettingError: an option is given; there are none.
+        """
+        if settings.options:
+            raise MissingSettingError(
+                backend=settings.name,
+                setting=f"options.{min(settings.options)}",
+                why="this kind has no options",
+            )
+        return QdrantBackend(
+            Engine(url=settings.url, api_key=settings.api_key, folder=settings.folder)
+        )
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do beyond the common promises; in a folder it is for one process."""
+        if self._engine.is_local:
+            return replace(CAPABILITIES, shared=False, approximate=False)
+        return CAPABILITIES
+
+    def create(self, spec: CollectionSpec) -> QdrantCollection:
+        """Make the collection, or open it when it is already there."""
+        _check(spec)
+
+        def create(client: QdrantClient) -> None:
+            if client.collection_exists(spec.name):
+                return
+            build = {_BUILD[name]: int(value) for name, value in spec.ann.build.items()}
+            client.create_collection(
+                spec.name,
+                vectors_config={
+                    points.VECTOR: models.VectorParams(
+                        size=spec.dimensions,
+                        distance=_DISTANCES[spec.distance],
+                        hnsw_config=models.HnswConfigDiff(**build) if build else None,
+                    )
+                },
+                metadata=points.metadata_of(spec),
+            )
+            if not self._engine.is_local:
+                for field, kind in (
+                    ("document", models.PayloadSchemaType.KEYWORD),
+                    ("filled", models.PayloadSchemaType.BOOL),
+                    ("lsn", models.PayloadSchemaType.INTEGER),
+                ):
+                    client.create_payload_index(spec.name, field, kind, wait=True)
+
+        self._engine.run(create, about=spec.name)
+        return self.open(spec.name, fingerprint=spec.fingerprint)
+
+    def open(self, name: CollectionName, *, fingerprint: Fingerprint) -> QdrantCollection:
+        """Open a collection whose metadata carries this fingerprint."""
+        spec = self._engine.run(lambda client: look(client, name), about=name)
+        if spec is None or spec.fingerprint != fingerprint:
+            raise FingerprintMismatchError(
+                collection=name, expected=fingerprint, found=spec.fingerprint if spec else None
+            )
+        return QdrantCollection(spec=spec, engine=self._engine)
+
+    def drop(self, name: CollectionName) -> None:
+        """Delete a collection; Qdrant takes the aliases that pointed at it along."""
+
+        def drop(client: QdrantClient) -> None:
+            if client.collection_exists(name):
+                client.delete_collection(name)
+
+        self._engine.run(drop, about=name)
+
+    def collections(self) -> Sequence[CollectionName]:
+        """Return the names of the collections that carry a spec of ours, sorted."""
+
+        def read(client: QdrantClient) -> list[CollectionName]:
+            names = [CollectionName(one.name) for one in client.get_collections().collections]
+            return sorted(name for name in names if look(client, name) is not None)
+
+        return self._engine.run(read, about="the collections")
+
+    def set_alias(self, alias: str, name: CollectionName) -> None:
+        """Point the alias at the collection by one action, which also moves one that exists.
+
+        Raises:
+            AlreadyExistsError: a collection has the name.
+            CollectionMissingError: there is no such collection.
+        """
+        made = models.CreateAlias(collection_name=name, alias_name=alias)
+
+        def move(client: QdrantClient) -> None:
+            names = {one.name for one in client.get_collections().collections}
+            if alias in names:
+                raise AlreadyExistsError(
+                    what="collection of the database",
+                    name=alias,
+                    hint="set alias_prefix in the backend's table of repoint.toml",
+                )
+            if name not in names:
+                raise CollectionMissingError(collection=name)
+            # A list with a deletion would keep that one even if the creation failed.
+            client.update_collection_aliases([models.CreateAliasOperation(create_alias=made)])
+
+        self._engine.run(move, about=name)
+
+    def alias_target(self, alias: str) -> CollectionName | None:
+        """Return the collection that the alias points at."""
+
+        def read(client: QdrantClient) -> CollectionName | None:
+            for one in client.get_aliases().aliases:
+                if one.alias_name == alias:
+                    return CollectionName(one.collection_name)
+            return None
+
+        return self._engine.run(read, about=alias)
+
+    def close(self) -> None:
+        """Close the client; collections stay."""
+        self._engine.close()
+
+
+def _check(spec: CollectionSpec) -> None:
+    if spec.lexical:
+        raise UnsupportedError(driver="qdrant", what="hybrid search")
+    if spec.ann.kind is AnnKind.IVF_FLAT:
+        raise UnsupportedError(
+            driver="qdrant", what="ann.kind ivf_flat", hint="known: auto, flat, hnsw"
+        )
+    for what, given, known in (
+        ("build", spec.ann.build, set(_BUILD)),
+        ("search", spec.ann.search, {"ef"}),
+    ):
+        unknown = sorted(given.keys() - known)
+        if unknown:
+            raise UnsupportedError(
+                driver="qdrant",
+                what=f"ann.{what}.{unknown[0]}",
+                hint=f"known: {', '.join(sorted(known))}",
+            )

@@ -1,0 +1,248 @@
+"""One release's vectors as one collection of Qdrant."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+from qdrant_client import QdrantClient, models
+
+from repoint.backends.qdrant import points
+from repoint.backends.qdrant.engine import Engine
+from repoint.backends.qdrant.filters import condition
+from repoint.domain.document import Entry
+from repoint.domain.errors import (
+    CollectionMissingError,
+    FingerprintMismatchError,
+    UnsupportedError,
+)
+from repoint.domain.filters import Filter
+from repoint.domain.ids import CollectionName, DocumentId, Lsn
+from repoint.domain.spec import AnnKind, Distance
+from repoint.ports.backend import (
+    CollectionSpec,
+    Counts,
+    FloatVector,
+    Hit,
+    SpaceMatrix,
+    SpaceVector,
+    StoredBatch,
+)
+from repoint.ports.spaces import chunk_rows, query_values
+
+#: Points of one batch of a scan.
+BATCH: Final = 1024
+#: Seconds for which a search trusts that the collection is still this release's.
+OWNED: Final = 0.5
+
+
+class QdrantCollection:
+    """One collection. A handle sees what other processes write, at its next call."""
+
+    def __init__(self, *, spec: CollectionSpec, engine: Engine) -> None:
+        self._spec = spec
+        self._engine = engine
+        self._owned = time.monotonic()
+
+    @property
+    def spec(self) -> CollectionSpec:
+        """What it was made with, as the collection's metadata carries it."""
+        return self._spec
+
+    def put(self, entries: Sequence[Entry], vectors: SpaceMatrix) -> None:
+        """Write whole documents in one request, each slot unless a higher LSN is there."""
+        matrix = chunk_rows(self._spec, entries, vectors)
+        operations = points.upserts(self._spec, entries, matrix)
+        if not operations:
+            return
+
+        def write(client: QdrantClient) -> None:
+            self._require_own(client)
+            client.batch_update_points(self._spec.name, operations, wait=True)
+
+        self._engine.run(write, about=self._spec.name)
+
+    def search(
+        self,
+        query: SpaceVector,
+        *,
+        limit: int,
+        where: Filter | None = None,
+        exact: bool = False,
+    ) -> list[Hit]:
+        """Return the nearest chunks, with a whole look at those that tie for the last place."""
+        values = query_values(self._spec, query)
+        if limit <= 0:
+            return []
+        # An emptied slot has no vector, so nothing finds it, whatever else is asked for.
+        kept = None if where is None else models.Filter(must=[condition(where)])
+        whole = exact or self._engine.is_local or self._spec.ann.kind is AnnKind.FLAT
+        count = limit + 1
+
+        def ask(client: QdrantClient) -> list[models.ScoredPoint]:
+            if time.monotonic() - self._owned > OWNED:
+                self._require_own(client)
+            answer = client.query_points(
+                self._spec.name,
+                query=values.tolist(),
+                using=points.VECTOR,
+                query_filter=kept,
+                search_params=self._parameters(exact=whole, count=count),
+                limit=count,
+                with_payload=list(points.HIT),
+            )
+            found: list[models.ScoredPoint] = answer.points
+            return found
+
+        while True:
+            found = self._engine.run(ask, about=self._spec.name)
+            if not whole and len(found) < count:
+                whole = True  # the graph may have lost its way among what the filter leaves
+            elif len(found) < count or found[limit - 1].score != found[count - 1].score:
+                break
+            else:
+                count *= 2
+        hits = [points.hit(one.payload, self._score(one.score, values)) for one in found]
+        return sorted(hits, key=lambda one: (-one.score, one.document, one.slot))[:limit]
+
+    def search_text(self, text: str, *, limit: int, where: Filter | None = None) -> list[Hit]:
+        """Refuse: words are not ranked here."""
+        del text, limit, where
+        raise UnsupportedError(
+            driver="qdrant",
+            what=f"text search in {self._spec.name}",
+            hint="its capabilities say so: repoint backends",
+        )
+
+    def stored(
+        self, documents: Sequence[DocumentId], *, with_vectors: bool = False
+    ) -> StoredBatch:
+        """Return what stands for these documents, in their order and that of the slots."""
+        places = {document: place for place, document in enumerate(dict.fromkeys(documents))}
+        found: list[models.Record] = []
+        if places:
+            among = models.MatchAny(any=list(places))
+            wanted = [models.FieldCondition(key="document", match=among), points.filled()]
+            for page in self._pages(wanted, with_vectors=with_vectors):
+                found.extend(page)
+        found.sort(key=lambda one: (places[one.payload["document"]], one.payload["slot"]))
+        return points.batch(found, self._spec.dimensions, with_vectors=with_vectors)
+
+    def scan(self, *, with_vectors: bool = False) -> Iterator[StoredBatch]:
+        """Return an iterator over the chunks, page by page as each is read."""
+        self._engine.run(self._require_own, about=self._spec.name)
+        return (
+            points.batch(page, self._spec.dimensions, with_vectors=with_vectors)
+            for page in self._pages([points.filled()], with_vectors=with_vectors)
+        )
+
+    def counts(self) -> Counts:
+        """Return how much it holds; a document is counted by its first slot."""
+        first = models.FieldCondition(key="slot", match=models.MatchValue(value=0))
+
+        def count(client: QdrantClient, *must: models.Condition) -> int:
+            counted = client.count(
+                self._spec.name, count_filter=models.Filter(must=list(must)), exact=True
+            )
+            return int(counted.count)
+
+        def read(client: QdrantClient) -> Counts:
+            self._require_own(client)
+            everything = int(client.count(self._spec.name, exact=True).count)
+            chunks = count(client, points.filled())
+            return Counts(
+                documents=count(client, points.filled(), first),
+                chunks=chunks,
+                emptied=everything - chunks,
+            )
+
+        return self._engine.run(read, about=self._spec.name)
+
+    def purge(
+        self, documents: Sequence[DocumentId] = (), *, emptied_below: Lsn | None = None
+    ) -> None:
+        """Delete these documents' points, and emptied slots below the LSN."""
+        conditions: list[list[models.Condition]] = []
+        if documents:
+            among = models.MatchAny(any=list(documents))
+            conditions.append([models.FieldCondition(key="document", match=among)])
+        if emptied_below is not None:
+            conditions.append(
+                [
+                    models.FieldCondition(key="filled", match=models.MatchValue(value=False)),
+                    models.FieldCondition(key="lsn", range=models.Range(lt=emptied_below)),
+                ]
+            )
+
+        def delete(client: QdrantClient) -> None:
+            for must in conditions:
+                selector = models.FilterSelector(filter=models.Filter(must=must))
+                client.delete(self._spec.name, points_selector=selector, wait=True)
+
+        self._engine.run(delete, about=self._spec.name)
+
+    def optimise(self, *, for_search: bool = True) -> None:
+        """Make sure that it stands: the server optimises by itself."""
+        del for_search
+        self._engine.run(self._require_own, about=self._spec.name)
+
+    def _pages(
+        self, must: list[models.Condition], *, with_vectors: bool
+    ) -> Iterator[list[models.Record]]:
+        payload = [*points.STORED, *(["text", "length"] if with_vectors else [])]
+        offset: object = None
+
+        def read(client: QdrantClient) -> tuple[list[models.Record], object]:
+            page: tuple[list[models.Record], object] = client.scroll(
+                self._spec.name,
+                scroll_filter=models.Filter(must=must),
+                limit=BATCH,
+                offset=offset,
+                with_payload=payload,
+                with_vectors=with_vectors,
+            )
+            return page
+
+        while True:
+            found, offset = self._engine.run(read, about=self._spec.name)
+            if found:
+                yield found
+            if offset is None:
+                return
+
+    def _parameters(self, *, exact: bool, count: int) -> models.SearchParams:
+        ef = self._spec.ann.search.get("ef")
+        return models.SearchParams(
+            exact=exact, hnsw_ef=None if ef is None else max(int(ef), count)
+        )
+
+    def _score(self, score: float, values: FloatVector) -> float:
+        if self._spec.distance is Distance.L2:
+            return -score * score
+        if self._spec.distance is Distance.COSINE and not np.any(values):
+            return 0.0
+        return score
+
+    def _require_own(self, client: QdrantClient) -> None:
+        """Refuse a collection that someone put in the place of this one (INV-1)."""
+        found = look(client, self._spec.name)
+        if found is None or found.fingerprint != self._spec.fingerprint:
+            raise FingerprintMismatchError(
+                collection=self._spec.name,
+                expected=self._spec.fingerprint,
+                found=found.fingerprint if found else None,
+            )
+        self._owned = time.monotonic()
+
+
+def look(client: QdrantClient, name: CollectionName) -> CollectionSpec | None:
+    """Return the spec that a collection carries, None if it carries none of ours.
+
+    Raises:
+        CollectionMissingError: nothing has that name.
+    """
+    if not client.collection_exists(name):
+        raise CollectionMissingError(collection=name)
+    return points.spec_of(client.get_collection(name).config.metadata, name)
