@@ -11,7 +11,7 @@ from typing import Final
 import sqlalchemy as sa
 
 #: Counts the revisions in ``migrations/versions``; a test compares.
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 def upgrade(connection: sa.Connection) -> None:
