@@ -171,7 +171,7 @@ class SqlRuns:
         row = self._connection.execute(newest).one_or_none()
         return None if row is None else _evaluation(row)
 
-    def _next(self, table: sa.Table, index: str) -> int:
+    def _next(self, table: sa.Table, index: str) -> int:  # type: ignore[explicit-any]  # its default
         newest = sa.select(sa.func.max(table.c.ordinal)).where(table.c.index_name == index)
         highest: int | None = self._connection.scalar(newest)
         return (highest or 0) + 1
