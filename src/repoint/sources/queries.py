@@ -69,8 +69,6 @@ def read_qrels(file: Path) -> dict[QueryId, dict[DocumentId, int]]:
     found: dict[QueryId, dict[DocumentId, int]] = {}
     for number, line in _lines(file):
         cells = line.split("\t") if "\t" in line else line.split()
-        if number == 1 and cells and not cells[-1].strip().lstrip("-").isdigit():
-            continue  # BEIR's head line
         if len(cells) not in _COLUMNS:
             raise BadLineError(
                 source=str(file),
@@ -78,6 +76,8 @@ def read_qrels(file: Path) -> dict[QueryId, dict[DocumentId, int]]:
                 why=f"{len(cells)} columns are no judgement",
                 hint="write: query, document, grade; separated by tabs",
             )
+        if number == 1 and not cells[-1].strip().lstrip("-").isdigit():
+            continue  # BEIR's head line
         query, document, grade = QueryId(cells[0]), DocumentId(cells[-2]), cells[-1].strip()
         if not grade.isdigit() or int(grade) not in _GRADES:
             raise BadLineError(

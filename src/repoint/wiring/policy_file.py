@@ -65,7 +65,10 @@ def _require_measure(text: str, lined: Lined, place: Place, *, source: str) -> N
 def _explained(error: ValidationError, lined: Lined, *, source: str) -> BadSpecError:
     """Return the first mistake in the file, and how many follow."""
     mistakes = error.errors(include_url=False)
-    mistakes.sort(key=lambda one: _line(_place(one["loc"]), lined))
+    # A list that is too short only because an item of it is wrong explains nothing.
+    mistakes.sort(
+        key=lambda one: (one["type"] == "too_short", _line(_place(one["loc"]), lined))
+    )
     first, place = mistakes[0], _place(mistakes[0]["loc"])
     match first["type"]:
         case "extra_forbidden":

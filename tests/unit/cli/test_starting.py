@@ -7,6 +7,8 @@ import pytest
 
 _HEAVY = (
     "alembic",
+    "ir_measures",
+    "jinja2",
     "lancedb",
     "numpy",
     "onnxruntime",
