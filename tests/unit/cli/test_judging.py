@@ -49,7 +49,9 @@ def test_an_evaluation_is_printed_stored_and_lets_a_promotion_through(judged: Sh
     assert "pass         empty-answers: 0 of 24" in printed
     assert "repoint promote docs v2" in printed
     listed = judged.json("runs", "list", "docs")
-    (one,) = listed["evaluations"]  # type: ignore[misc]  # a list
+    evaluations = listed["evaluations"]
+    assert isinstance(evaluations, list)
+    (one,) = evaluations
     assert isinstance(one, dict)
     assert "v2 against v1" in judged.ok("runs", "show", "docs", str(one["id"]))
     assert "the index finds" in judged.ok("runs", "show", "docs", str(one["candidate_run"]))
