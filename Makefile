@@ -3,8 +3,10 @@ SHELL := /bin/sh
 BIN := .venv/bin
 PY := $(BIN)/python
 
-# Narrow a run: make test PYTEST="-k promote -x"
+# Narrow a run: make test PYTEST="-k promote -x"; in one process: make test PYTEST="-n 0"
 PYTEST ?=
+# A test process for each core; one that runs out of tests takes over half of another's.
+SPREAD := -n logical --dist worksteal
 BENCH ?=
 SCRIPTS := scripts/setup scripts/lock .ci/run
 
@@ -42,10 +44,10 @@ arch: $(PY) ## the import contracts, and no dead code
 	$(PY) scripts/dead_code.py
 
 test: $(PY) ## every test that needs no server, judged data or long time (at most ten minutes)
-	$(PY) -m pytest -m "not campaign and not data" $(PYTEST)
+	$(PY) -m pytest $(SPREAD) -m "not campaign and not data" $(PYTEST)
 
 check: lint types arch ## what every commit must pass: lint, types, arch and the quick tests
-	$(PY) -m pytest -m "not campaign and not data and not slow and not models" $(PYTEST)
+	$(PY) -m pytest $(SPREAD) -m "not campaign and not data and not slow and not models" $(PYTEST)
 
 data-test: $(PY) ## the tests on judged data sets (REPOINT_DATA says where they are)
 	$(PY) -m pytest -m "data and not campaign" --timeout 900 $(PYTEST)

@@ -7,7 +7,8 @@ name into the summary's table. A server's tests run only if ``REPOINT_<NAME>_URL
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -32,20 +33,25 @@ settings.load_profile(os.environ.get("REPOINT_HYPOTHESIS", "dev"))
 
 
 class Backends:
-    """Which backends this run exercised, and which it left out and why."""
+    """Which backends this run exercised, and which it left out and why.
+
+    A worker process learns a backend's name, its report carries it to the process that
+    prints: what is counted here comes from reports alone.
+    """
 
     def __init__(self) -> None:
         self.outcomes: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.reasons: defaultdict[str, set[str]] = defaultdict(set)
 
-    def ran(self, name: str, outcome: str = "passed") -> None:
-        """Count one test of this backend."""
-        self.outcomes[name][outcome] += 1
-
-    def skipped(self, name: str, reason: str) -> None:
-        """Remember why a test of this backend did not run."""
-        self.outcomes[name]["skipped"] += 1
-        self.reasons[name].add(reason)
+    def learn(self, report: pytest.TestReport) -> None:
+        """Count a test once for each backend that its report names."""
+        names = {str(value) for key, value in report.user_properties if key == "backend"}
+        for name in names:
+            if report.skipped and not hasattr(report, "wasxfail"):
+                self.outcomes[name]["skipped"] += 1
+                self.reasons[name].add(_reason(report))
+            elif report.when == "call" or report.failed:
+                self.outcomes[name]["xfailed" if report.skipped else report.outcome] += 1
 
     def lines(self) -> Iterator[str]:
         """Yield one line a backend, those that ran first."""
@@ -67,10 +73,10 @@ def _order(name: str, counts: Counter[str]) -> tuple[bool, str]:
 BACKENDS: Final = Backends()
 
 
-@pytest.fixture(scope="session")
-def backends_seen() -> Backends:
-    """For a suite that learns a backend's name only while it runs."""
-    return BACKENDS
+@pytest.fixture
+def backends_seen(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """For a test that learns a backend's name only while it runs: call it with the name."""
+    return partial(record_property, "backend")
 
 
 @pytest.fixture(scope="session")
@@ -95,6 +101,11 @@ def campaign_share() -> float:
     return float(os.environ.get("REPOINT_CAMPAIGN_SHARE") or 1)
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    names = {_name(mark) for kind in ("backend", "server") for mark in item.iter_markers(kind)}
+    item.user_properties += [("backend", name) for name in sorted(names)]
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("server"):
         variable = f"REPOINT_{_name(mark).upper()}_URL"
@@ -102,18 +113,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"no server: {variable} is not set")
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item,
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    names = {_name(mark) for kind in ("backend", "server") for mark in item.iter_markers(kind)}
-    for name in names:
-        if report.skipped and not hasattr(report, "wasxfail"):
-            BACKENDS.skipped(name, _reason(report))
-        elif report.when == "call" or report.failed:
-            BACKENDS.ran(name, "xfailed" if report.skipped else report.outcome)
-    return report
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    BACKENDS.learn(report)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,5 +1,6 @@
 """Whatever happens in whatever order, INV-1 to INV-10 hold, and a plain model agrees."""
 
+import shutil
 import sqlite3
 import tempfile
 import time
@@ -113,6 +114,14 @@ def template() -> Stage:
     """Return an empty stage, made once: making its schema takes longest."""
     folder = tempfile.mkdtemp(prefix="repoint-machine-")
     return Stage(folder=Path(folder) / "template")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_folder_stays_behind() -> Iterator[None]:
+    yield
+    template().store.close()
+    shutil.rmtree(template().folder.parent)
+    template.cache_clear()
 
 
 class ReleaseMachine(RuleBasedStateMachine):

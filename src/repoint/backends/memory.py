@@ -226,7 +226,7 @@ class MemoryCollection:
                 }
             self._snapshot = None
 
-    def optimise(self) -> None:
+    def optimise(self, *, for_search: bool = True) -> None:
         """Do nothing: every search is exact and nothing is fragmented."""
 
     def _now(self) -> Snapshot:

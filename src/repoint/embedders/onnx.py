@@ -184,7 +184,7 @@ class OnnxEmbedder:
 
     def _encode(self, tokenizer: Tokenizer, texts: Sequence[str]) -> list[Encoding]:
         try:
-            return tokenizer.encode_batch(list(texts))
+            return tokenizer.encode_batch_fast(list(texts))
         except (TypeError, UnicodeEncodeError) as error:
             why = "a text is no valid Unicode"
             raise InputRejectedError(model=self._name, why=why, texts=len(texts)) from error

@@ -10,7 +10,7 @@ import dataclasses
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import Final
 
 import numpy as np
@@ -109,6 +109,9 @@ class Embedding:
         self._space = fingerprint
         self._cache = QueryCache() if cache is None else cache
         self._name = model.name or model.provider
+        # Shared by all who write into the release here, so that a sync and a follower
+        # together ask no more of the model than it likes. Queries never queue behind them.
+        self._turns = BoundedSemaphore(max(embedder.traits.parallel, 1))
 
     @property
     def embedder(self) -> Embedder:
@@ -225,7 +228,12 @@ class Embedding:
             return np.empty((0, wanted), dtype=np.float32)
         model = self._model
         prefix = model.query_prefix if purpose is Purpose.QUERY else model.document_prefix
-        rows = self._embedder.embed([prefix + text for text in texts], purpose=purpose)
+        given = [prefix + text for text in texts]
+        if purpose is Purpose.QUERY:
+            rows = self._embedder.embed(given, purpose=purpose)
+        else:
+            with self._turns:
+                rows = self._embedder.embed(given, purpose=purpose)
         if rows.ndim != 2 or rows.shape[0] != len(texts):  # noqa: PLR2004 - a matrix
             raise ProviderAnswerError(
                 f"model {self._name!r} gave an array of shape {rows.shape} "

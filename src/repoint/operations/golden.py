@@ -10,6 +10,7 @@ import random
 import re
 import statistics
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from repoint.domain.ids import DocumentId, IndexName, Lsn
@@ -23,6 +24,8 @@ from repoint.ports.store import Store
 QUERIES: Final = 12
 #: Depth at which answers are compared.
 DEPTH: Final = 10
+#: Asked at the same time, when the baseline is taken as when it is compared with.
+AT_ONCE: Final = 2
 
 _SENTENCE: Final = re.compile(r"(.{20,200}?)[.!?](?:\s|$)", re.DOTALL)
 
@@ -59,15 +62,18 @@ def measure(
     space: Space, queries: Mapping[str, DocumentId], *, clock: Clock, depth: int = DEPTH
 ) -> Baseline:
     """Return what a release answers to the queries now, and how fast."""
-    answers: dict[str, tuple[str, ...]] = {}
-    latencies: list[float] = []
-    for query in queries:
-        if not space.preparer.prepare_query(query).strip():
-            continue  # this release's steps leave nothing of it to ask
+
+    def answered(query: str) -> tuple[tuple[str, ...], float]:
         began = clock.monotonic()
         hits, _ = ask(space, query, limit=depth, clock=clock)
-        latencies.append((clock.monotonic() - began) * 1000)
-        answers[query] = tuple(hit.document for hit in hits)
+        return tuple(hit.document for hit in hits), (clock.monotonic() - began) * 1000
+
+    # This release's steps may leave nothing of a query to ask.
+    asked = [query for query in queries if space.preparer.prepare_query(query).strip()]
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="repoint-golden") as pool:
+        found = list(pool.map(answered, asked))
+    answers = {query: documents for query, (documents, _) in zip(asked, found, strict=True)}
+    latencies = [taken for _, taken in found]
     return Baseline(
         index=space.release.index,
         release=space.release.name,

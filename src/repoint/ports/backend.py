@@ -220,8 +220,13 @@ class Collection(Protocol):
         """
         ...
 
-    def optimise(self) -> None:
-        """Bring indexes up to what is stored and compact; may take long, never blocks reads."""
+    def optimise(self, *, for_search: bool = True) -> None:
+        """Bring indexes up to what is stored and compact; may take long, never blocks reads.
+
+        No answer changes by it [optimising-changes-nothing]. Without ``for_search`` only
+        what keeps writing fast is done: in the middle of a backfill an index for searches
+        would be built for a part of what it is to cover.
+        """
         ...
 
 

@@ -209,7 +209,7 @@ class WritesSuite(CollectionCase):
         assert len(contents(collection)) == 3
 
     def test_optimising_changes_no_answer(self, collection: Collection) -> None:
-        """Nor what stands, nor what is guarded."""
+        """[optimising-changes-nothing]: nor what stands, nor what is guarded."""
         put(collection, *(_numbered(n) for n in range(300)))
         put(collection, LIFE[2])
         before = collection.search(query(3, 2, 1), limit=20)

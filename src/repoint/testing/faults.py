@@ -218,10 +218,10 @@ class FusedCollection:
         with self._fuse.call("purge"):
             self._collection.purge(documents, emptied_below=emptied_below)
 
-    def optimise(self) -> None:
+    def optimise(self, *, for_search: bool = True) -> None:
         """Optimise, with a cut before or after."""
         with self._fuse.call("optimise"):
-            self._collection.optimise()
+            self._collection.optimise(for_search=for_search)
 
 
 class FusedBackend:

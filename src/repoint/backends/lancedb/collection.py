@@ -201,13 +201,18 @@ class LanceCollection:
             for condition in conditions:
                 run(_persistently(partial(self._table.delete, condition)))
 
-    def optimise(self) -> None:
-        """Build or extend the indexes, merge small files, let old versions go."""
+    def optimise(self, *, for_search: bool = True) -> None:
+        """Build or extend the indexes, merge small files, let old versions go.
+
+        Without ``for_search`` no index is built but that of the key, which writing needs.
+        """
         with self._writing, translated(self._at):
-            if self._spec.lexical:
+            if self._spec.lexical and for_search:
                 run(_persistently(partial(indexes.add_text_index, self._table)))
             run(_persistently(partial(indexes.merge, self._table, older_than=KEPT)))
-            run(_persistently(partial(indexes.bring_up, self._table, self._spec)))
+            run(_persistently(partial(indexes.index_documents, self._table)))
+            if for_search:
+                run(_persistently(partial(indexes.index_vectors, self._table, self._spec)))
 
     def _schema_with(self, wanted: dict[str, pa.DataType]) -> pa.Schema:
         schema = run(self._table.schema())

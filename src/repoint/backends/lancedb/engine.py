@@ -8,6 +8,9 @@ are taken out again, so other code of this process gets the real ones. What lanc
 from a stand-in turns into the real thing when it is first called.
 
 ``REPOINT_PLAIN_LANCEDB_IMPORT=1`` imports lancedb as it is.
+
+The engine writes warnings to standard error, at the levels that ``LANCEDB_LOG`` names when
+it is imported. Unless somebody set that, one module is held to errors; see ``LOG_LEVELS``.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ import importlib
 import os
 import sys
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -28,6 +32,13 @@ T = TypeVar("T")
 
 CATALOGUES: Final = frozenset({"lance_namespace", "lance_namespace_urllib3_client"})
 DECORATORS: Final = "overrides"
+
+_LOG: Final = "LANCEDB_LOG"
+#: An index grows by parts with partitions of their own, in numbers that differ. When the
+#: engine splits a partition it asks every part for the rows of each, and warns of each one
+#: that a part does not have. It has no such rows, so nothing is left out; there can be
+#: hundreds of these lines, and nobody could do anything about them.
+LOG_LEVELS: Final = "warn,lance::index::vector::builder=error"
 
 
 class _Later(type):
@@ -87,6 +98,19 @@ class _StandIns(MetaPathFinder, Loader):
             vars(module).update(override=lambda method: method, EnforceOverrides=object)
 
 
+@contextmanager
+def _log_levels() -> Iterator[None]:
+    """Let the engine find its log levels where nobody set any; later children find none."""
+    if _LOG in os.environ:
+        yield
+        return
+    os.environ[_LOG] = LOG_LEVELS
+    try:
+        yield
+    finally:
+        del os.environ[_LOG]
+
+
 def imported() -> ModuleType:
     """Import lancedb, as fast as it goes, and return it."""
     loaded = sys.modules.keys() & {"lancedb", DECORATORS, *CATALOGUES}
@@ -106,7 +130,8 @@ def imported() -> ModuleType:
             gc.enable()
 
 
-imported()
+with _log_levels():
+    imported()
 
 
 class _Loop:

@@ -31,7 +31,7 @@ ITERATIONS: Final = 15
 #: Rows from which a look-up of documents goes through an index.
 DOCUMENT_INDEX_FROM: Final = 10_000
 #: Partitions that a search looks into at least; more when a filter leaves too few hits.
-NPROBES: Final = 100
+NPROBES: Final = 32
 
 _BUILD: Final[Mapping[AnnKind, frozenset[str]]] = {
     AnnKind.AUTO: frozenset({"num_partitions", "sample_rate", "max_iterations"}),
@@ -122,11 +122,15 @@ async def _touch(table: AsyncTable) -> None:
             await table.drop_index(index.name)
 
 
-async def bring_up(table: AsyncTable, spec: CollectionSpec) -> None:
-    """Make the indexes that the collection should have by now."""
+async def index_documents(table: AsyncTable) -> None:
+    """Make the index of the key once it pays; writes and look-ups go through it."""
     rows = await table.count_rows()
     if rows >= DOCUMENT_INDEX_FROM and "document" not in await _indexed_columns(table):
         await table.create_index("document", config=BTree())
+
+
+async def index_vectors(table: AsyncTable, spec: CollectionSpec) -> None:
+    """Make the approximate index that the collection should have by now."""
     vectors = await table.count_rows("vector IS NOT NULL")
     config = _approximate(spec.ann, spec.distance, vectors)
     covered = await coverage(table)
@@ -144,15 +148,19 @@ def _approximate(ann: AnnSpec, distance: Distance, vectors: int) -> IvfFlat | Hn
     if ann.kind is AnnKind.FLAT or vectors < least:
         return None
     index: IvfFlat | HnswFlat
+    build = dict(ann.build)
+    partitions = int(build.pop("num_partitions", 0))
     if ann.kind is AnnKind.HNSW:
-        index = HnswFlat(distance_type=distance.value, num_partitions=1)
+        index = HnswFlat(distance_type=distance.value, num_partitions=partitions or 1)
     else:
+        # By size and not by number: the engine joins what is much smaller than the size that
+        # it was told, and told nothing it makes so few that a search would read them all.
         index = IvfFlat(
             distance_type=distance.value,
-            num_partitions=round(math.sqrt(vectors)),
+            target_partition_size=math.ceil(vectors / (partitions or math.sqrt(vectors))),
             sample_rate=SAMPLE_RATE,
             max_iterations=ITERATIONS,
         )
-    for name, value in ann.build.items():  # ``check`` let only known names in
+    for name, value in build.items():  # ``check`` let only known names in
         setattr(index, name, int(value))
     return index

@@ -174,7 +174,7 @@ class _Sync:
             raise
         if not done:
             self._desk.give_back(lease)
-        elif closed:
+        elif closed and not self._desk.finished:
             with self._desk.quiet():
                 self._upkeep.under_way(self._space.collection, self._limits)
 

@@ -24,8 +24,9 @@ from repoint.operations.sync.values import Limits, SyncReport
 from repoint.ports.clock import Clock
 from repoint.ports.store import Store
 
-#: Seconds that one look at the feed waits at most; the feed itself misses nothing.
-_LOOK: Final = 1.0
+#: Seconds that one look at the feed waits at most: whoever closes waits for it to end. Looks
+#: that follow each other miss nothing.
+_LOOK: Final = 0.02
 #: Seconds before the second attempt; doubled for each that follows, up to the longest.
 _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 60.0

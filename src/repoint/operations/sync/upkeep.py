@@ -16,13 +16,14 @@ _UNINDEXED: Final = 20_000
 
 
 class Upkeep:
-    """Counts what was written since the last ``optimise`` of one collection.
+    """Counts what was written since one collection was last optimised.
 
     Kept over many small syncs by a follower, so that none of them pays for it alone.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        #: Writes since anything was put together, and rows since the searches' indexes were.
         self._puts = self._rows = self._asked = 0
 
     def wrote(self, rows: int) -> None:
@@ -34,7 +35,7 @@ class Upkeep:
     def under_way(self, collection: Collection, limits: Limits) -> None:
         """Put fragments together where too many piled up, in the middle of a backfill."""
         if self._puts >= limits.optimise_puts:
-            self._optimise(collection)
+            self._optimise(collection, for_search=False)
 
     def at_the_head(self, collection: Collection, limits: Limits) -> None:
         """Bring everything up to date, where that is worth its time."""
@@ -45,12 +46,14 @@ class Upkeep:
             if (collection.counts().unindexed or 0) >= _UNINDEXED:
                 self._optimise(collection)
 
-    def _optimise(self, collection: Collection) -> None:
+    def _optimise(self, collection: Collection, *, for_search: bool = True) -> None:
         try:
-            collection.optimise()
+            collection.optimise(for_search=for_search)
         except UnavailableError:
             # Other writers were in its way, or the database is gone: searches are right
             # without it, only slower. The counts stand, so the next occasion tries again.
             return
         with self._lock:
-            self._puts = self._rows = self._asked = 0
+            self._puts = self._asked = 0
+            if for_search:
+                self._rows = 0

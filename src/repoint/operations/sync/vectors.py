@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from threading import BoundedSemaphore, Lock
+from threading import Lock
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -57,7 +57,7 @@ class _Pool:
 
 
 class Embeddings:
-    """Embeds slabs for one sync, so many calls at once as the model likes."""
+    """Embeds slabs for one sync."""
 
     def __init__(
         self,
@@ -72,7 +72,6 @@ class Embeddings:
         self._control = control
         traits = embedding.embedder.traits
         self._batch = max(traits.batch, 1)
-        self._turns = BoundedSemaphore(max(traits.parallel, 1))
         self._tokens = _TokenCount(embedding, exact=exact_tokens or traits.remote)
 
     def of(self, slab: Slab, *, reuse: Sequence[DocumentId]) -> Vectors:
@@ -95,8 +94,7 @@ class Embeddings:
             if self._control.ended() or not self._control.spend(count):
                 break
             try:
-                with self._turns:
-                    fresh[span.start : span.stop] = self._embed(texts, span.start, rejected)
+                fresh[span.start : span.stop] = self._embed(texts, span.start, rejected)
             except UnavailableError as error:
                 if not done:
                     raise

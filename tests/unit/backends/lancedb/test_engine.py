@@ -80,17 +80,56 @@ assert gc.isenabled()
 assert not [f for f in sys.meta_path if type(f).__module__.startswith("repoint")]
 """
 
+#: The vector index grows part by part, until the engine splits a partition; then, asked for
+#: its whole, it has every row. At last something else that the engine warns of.
+GROWING: Final = """
+import os, sys
+from repoint.backends.lancedb.engine import run
+assert os.environ.get("LANCEDB_LOG") == (sys.argv[2] or None)
+import lancedb
+import numpy as np
+import pyarrow as pa
+from lancedb.index import IvfFlat
 
-def run(code: str, *arguments: str, **environment: str) -> None:
+chance = np.random.default_rng(0)
+
+def rows(start, count):
+    vectors = chance.normal(size=(count, 4)).astype("float32")
+    column = pa.FixedSizeListArray.from_arrays(vectors.ravel(), 4)
+    return pa.table({"id": np.arange(start, start + count), "vector": column})
+
+async def grow(folder):
+    db = await lancedb.connect_async(folder)
+    table = await db.create_table("t", rows(0, 9_000))
+    await table.create_index("vector", config=IvfFlat(num_partitions=64))
+    for turn in range(5):
+        await table.add(rows(9_000 + turn * 1_500, 1_500))
+        await table.optimize()
+    stats = await table.index_stats("vector_idx")
+    assert (stats.num_indexed_rows, stats.num_unindexed_rows) == (16_500, 0), stats
+    by_index = table.query().nearest_to([0.0] * 4).nprobes(1_000).limit(20_000)
+    found = (await by_index.select(["id"]).to_arrow())["id"].to_pylist()
+    assert sorted(found) == list(range(16_500)), len(found)
+
+run(grow(sys.argv[1]))
+"""
+PARTITION: Final = "lance::index::vector::builder] partition index"
+OTHER: Final = "lance::dataset::scanner] Deprecation warning"
+
+
+def run(code: str, *arguments: str, **environment: str) -> str:
+    """Run a program that must succeed, and return what it wrote to standard error."""
+    inherited = {name: value for name, value in os.environ.items() if name != "LANCEDB_LOG"}
     ended = subprocess.run(
         [sys.executable, "-c", code, *arguments],
-        env=os.environ | environment,
+        env=inherited | environment,
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
     assert ended.returncode == 0, ended.stderr
+    return ended.stderr
 
 
 def test_the_engine_works_without_what_was_left_out(tmp_path: Path) -> None:
@@ -115,3 +154,15 @@ def test_threads_that_import_at_once_get_the_same() -> None:
 
 def test_an_import_leaves_nothing_of_itself_behind() -> None:
     run(COLLECTING)
+
+
+def test_a_growing_index_has_every_row_and_alarms_nobody(tmp_path: Path) -> None:
+    said = run(GROWING, str(tmp_path / "db"), "")
+    assert PARTITION not in said
+    assert OTHER in said  # what else the engine warns of is still heard
+
+
+def test_whoever_asks_for_the_engines_log_gets_it(tmp_path: Path) -> None:
+    said = run(GROWING, str(tmp_path / "db"), "warn", LANCEDB_LOG="warn")
+    assert PARTITION in said
+    assert OTHER in said

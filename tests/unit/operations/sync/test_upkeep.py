@@ -1,5 +1,7 @@
 """Indexes are brought up to date when it is worth it, and not for each small catch-up."""
 
+from dataclasses import replace
+
 import pytest
 
 from repoint.domain.errors import BackendUnavailableError
@@ -16,11 +18,14 @@ class Tended(FusedCollection):
 
     def __init__(self, collection: Collection, *, unindexed: int | None = None) -> None:
         super().__init__(collection, Fuse(1_000_000, after=False))
-        self.optimised = 0
+        self.optimised = self.put_together = 0
         self._unindexed = unindexed
 
-    def optimise(self) -> None:
-        self.optimised += 1
+    def optimise(self, *, for_search: bool = True) -> None:
+        if for_search:
+            self.optimised += 1
+        else:
+            self.put_together += 1
 
     def counts(self) -> Counts:
         return Counts(documents=0, chunks=0, unindexed=self._unindexed)
@@ -45,6 +50,22 @@ def test_a_backfill_is_optimised_once_at_its_end(
     bench.write({f"d{n}": f"words {n}" for n in range(rows)})
     bring(bench, tended)
     assert tended.optimised == times
+
+
+def test_a_long_backfill_is_put_together_under_way_and_indexed_only_at_its_end(
+    bench: Workbench,
+) -> None:
+    tended = Tended(bench.collection())
+    bench.write({f"d{n}": f"words {n}" for n in range(161)})
+    windows = replace(LIMITS, ranges=8)
+    sync(
+        bench.store,
+        bench.space(collection=tended),
+        owner=WORKER,
+        clock=bench.clock,
+        limits=windows,
+    )
+    assert (tended.put_together, tended.optimised) == (2, 1)
 
 
 def test_small_catch_ups_pile_up_before_one_pays(bench: Workbench) -> None:
@@ -75,8 +96,8 @@ def test_much_without_an_index_is_noticed_before_that(bench: Workbench) -> None:
 class Busy(Tended):
     """Cannot be optimised the first time: other writers are in its way."""
 
-    def optimise(self) -> None:
-        super().optimise()
+    def optimise(self, *, for_search: bool = True) -> None:
+        super().optimise(for_search=for_search)
         if self.optimised == 1:
             raise BackendUnavailableError("other writers are in its way")
 
