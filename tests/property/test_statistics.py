@@ -127,7 +127,7 @@ def test_scores_are_trec_evals_and_a_query_without_an_answer_counts_0(
         "P@5": "P_5",
     }
     theirs = pytrec_eval.RelevanceEvaluator(
-        {query: {**judged} for query, judged in qrels.items()},
+        {q: {str(d): grade for d, grade in judged.items()} for q, judged in qrels.items()},
         {"ndcg_cut.10", "recall.5", "recip_rank", "map", "success.5", "P.5"},
     ).evaluate(
         {

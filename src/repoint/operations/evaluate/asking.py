@@ -118,14 +118,25 @@ def ask_all(
     """
     asked = [_Answers(space, _watermark(session, space)) for space in spaces]
     questions = queries.questions.queries
-    for one in asked:  # a model's first answer takes as long as loading it
-        _Answers(one.space, one.lsn).ask(session, questions[0], options)
+    for one in asked:
+        _warm_up(session, one, questions, options)
     for number, query in enumerate(questions):
         for one in asked if number % 2 else reversed(asked):
             one.ask(session, query, options)
         if progress is not None:
             progress(Asked(questions=number + 1, total=len(questions)))
     return [_run(session, one, queries, options=options) for one in asked]
+
+
+def _warm_up(
+    session: Session, one: _Answers, questions: Sequence[Query], options: Options
+) -> None:
+    """Ask until the first answer, and forget it: it takes as long as loading the model."""
+    first = _Answers(one.space, one.lsn)
+    for query in questions:
+        first.ask(session, query, options)
+        if first.stages:
+            break
 
 
 def _watermark(session: Session, space: Space) -> Lsn:

@@ -12,7 +12,7 @@ from repoint.domain.ids import Actor, IndexName
 from repoint.domain.policy import UNSET, Policy, PolicyVersion
 from repoint.stores.sql import codec
 from repoint.stores.sql.indexes import require_index
-from repoint.stores.sql.tables import policies
+from repoint.stores.sql.judging_tables import policies
 
 
 def newest_version(connection: sa.Connection, index: str) -> int:

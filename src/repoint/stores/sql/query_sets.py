@@ -19,7 +19,7 @@ from repoint.domain.queries import (
 )
 from repoint.stores.sql import codec
 from repoint.stores.sql.indexes import require_index
-from repoint.stores.sql.tables import query_sets
+from repoint.stores.sql.judging_tables import query_sets
 
 
 class SqlQuerySets:

@@ -31,8 +31,8 @@ from repoint.domain.ids import (
 )
 from repoint.stores.sql import codec
 from repoint.stores.sql.indexes import require_index
+from repoint.stores.sql.judging_tables import evaluations, query_sets, runs
 from repoint.stores.sql.releases import require_release
-from repoint.stores.sql.tables import evaluations, query_sets, runs
 
 
 class SqlRuns:
