@@ -30,6 +30,7 @@ from repoint.domain.rollout import FINAL, FORWARD, TRANSITIONS, Phase
 from repoint.ports.backend import Capabilities
 from repoint.wiring.config import BackendConfig, Config
 from repoint.wiring.drivers import BACKENDS
+from repoint.wiring.policy_reference import policy_reference
 from repoint.wiring.spec_reference import spec_reference
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -227,6 +228,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
         "docs/reference/config.md": config_reference,
         "docs/reference/errors.md": errors_reference,
         "docs/reference/json.md": json_reference,
+        "docs/reference/policy.md": policy_reference,
         "docs/reference/roles.md": roles_reference,
         "docs/reference/rollout.md": rollout_reference,
         "docs/reference/spec.md": spec_reference,

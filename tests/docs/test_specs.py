@@ -10,12 +10,16 @@ from repoint.domain.spec import ReleaseSpec
 from repoint.ports.embedder import Purpose
 from repoint.wiring.clock import SystemClock
 from repoint.wiring.drivers import InstalledDrivers
+from repoint.wiring.policy_file import load_policy
 from repoint.wiring.spec_file import load_spec
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _SPEC: Final = re.compile(
     r"(?P<needs><!-- needs: [^\n]+ -->\n)?^```yaml\n(?P<text>model:.*?)^```$",
     re.MULTILINE | re.DOTALL,
+)
+_POLICY: Final = re.compile(
+    r"^```yaml\n(?P<text>(?:(?!^```).)*?^gates:.*?)^```$", re.MULTILINE | re.DOTALL
 )
 
 
@@ -28,16 +32,37 @@ def _shown() -> dict[str, tuple[str, bool]]:
             line = text[: spec.start()].count("\n") + 1
             found[f"{page.name}:{line}"] = (spec["text"], not spec["needs"])
     for file in sorted(ROOT.glob("examples/*/*.yaml")):
-        found[file.name] = (file.read_text(encoding="utf-8"), True)
+        text = file.read_text(encoding="utf-8")
+        if re.search(r"^model:", text, re.MULTILINE):
+            found[file.name] = (text, True)
+    return found
+
+
+def _policies() -> dict[str, str]:
+    """Return each policy by where it stands."""
+    found: dict[str, str] = {}
+    for page in sorted(ROOT.glob("docs/**/*.md")):
+        text = page.read_text(encoding="utf-8")
+        for policy in _POLICY.finditer(text):
+            line = text[: policy.start()].count("\n") + 1
+            found[f"{page.name}:{line}"] = policy["text"]
+    for file in sorted(ROOT.glob("examples/*/policy.yaml")):
+        found[file.name] = file.read_text(encoding="utf-8")
     return found
 
 
 SHOWN: Final = _shown()
+POLICIES: Final = _policies()
 
 
 @pytest.mark.parametrize("where", SHOWN)
 def test_a_spec_on_a_page_can_be_read(where: str) -> None:
     assert isinstance(load_spec(SHOWN[where][0], source=where), ReleaseSpec)
+
+
+@pytest.mark.parametrize("where", POLICIES)
+def test_a_policy_on_a_page_can_be_read(where: str) -> None:
+    assert load_policy(POLICIES[where], source=where).gates
 
 
 @pytest.mark.models

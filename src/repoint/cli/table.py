@@ -28,6 +28,15 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         ),
         "release": Entry("releases", "Make, show, list and compare releases."),
         "sync": Entry("syncing", "Bring a release into step with the log."),
+        "queries": Entry(
+            "queries",
+            "Add, judge, show and list the questions that releases are measured with.",
+        ),
+        "policy": Entry("policies", "Set and show what must hold before a release may answer."),
+        "evaluate": Entry(
+            "evaluating", "Ask two releases the same questions, and judge the difference."
+        ),
+        "runs": Entry("runs", "List and show stored evaluations and runs."),
         "promote": Entry("moves", "Let a release answer, once it is ready."),
         "search": Entry("asking", "Ask whoever answers now, or a release by name."),
         "route": Entry("asking", "Print who answers now: release, epoch, collection."),

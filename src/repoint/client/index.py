@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from repoint.client import catchup, comparing
 from repoint.client.keeping import Keeper
@@ -43,8 +43,10 @@ from repoint.operations.status import IndexStatus
 from repoint.operations.sync import AppliedNow, Follower, Progress, SyncPlan, SyncReport
 from repoint.ports.store import Appended
 from repoint.sources.files.record import document_of
-from repoint.wiring.evaluations import NoEvaluations
 from repoint.wiring.workspace import Workspace
+
+if TYPE_CHECKING:
+    from repoint.client.judging import Judging
 
 #: What a writer waits for besides the log: nothing, the release that answers, every live one.
 Wait: TypeAlias = Literal["active", "all"] | None
@@ -191,6 +193,13 @@ class Index:
         with self._session.store.read() as view:
             return view.releases.all(self._name)
 
+    @property
+    def judging(self) -> Judging:
+        """Query sets, evaluations, stored runs and the policy."""
+        from repoint.client.judging import Judging  # noqa: PLC0415 - a rollback needs none of it
+
+        return Judging(self._session, self._name)
+
     # Catching up
 
     def plan(self, release: str) -> SyncPlan:
@@ -271,12 +280,14 @@ class Index:
         self, release: str, *, reason: str = "", options: PromoteOptions | None = None
     ) -> PromoteReport:
         """Move the pointer to a release that is ready."""
+        from repoint.operations.evaluate import StoredEvaluations  # noqa: PLC0415 - as judging
+
         return promote.promote(
             self._session,
             self._name,
             release_name(release),
             reason=reason,
-            evaluations=NoEvaluations(),
+            evaluations=StoredEvaluations(self._session),
             options=options or PromoteOptions(),
         )
 

@@ -13,11 +13,11 @@ class Role(StrEnum):
 
     #: Reads: search, status, history, check, diff.
     VIEWER = "viewer"
-    #: Changes documents and brings collections into step.
+    #: Changes documents, brings collections into step, measures releases.
     WRITER = "writer"
-    #: Moves the pointer either way, freezes, retires.
+    #: Moves the pointer either way, freezes, retires, says what releases are measured with.
     OPERATOR = "operator"
-    #: Also overrides a gate, drops collections, lifts a hold.
+    #: Also sets the policy, overrides a gate, drops collections, lifts a hold.
     APPROVER = "approver"
     #: Also grants roles and moves the control store.
     ADMIN = "admin"
@@ -31,6 +31,8 @@ class Action(StrEnum):
     SYNC = "sync"
     CREATE_INDEX = "create-index"
     CREATE_RELEASE = "create-release"
+    JUDGE = "judge"
+    EVALUATE = "evaluate"
     PROMOTE = "promote"
     OVERRIDE = "override"
     ROLLBACK = "rollback"
@@ -57,7 +59,9 @@ NEEDS: Final[Mapping[Action, Role]] = MappingProxyType(
         Action.WRITE: Role.WRITER,
         Action.SYNC: Role.WRITER,
         Action.CREATE_RELEASE: Role.WRITER,
+        Action.EVALUATE: Role.WRITER,
         Action.CREATE_INDEX: Role.OPERATOR,
+        Action.JUDGE: Role.OPERATOR,
         Action.PROMOTE: Role.OPERATOR,
         Action.ROLLBACK: Role.OPERATOR,
         Action.ABORT: Role.OPERATOR,

@@ -23,6 +23,14 @@ CollectionName = NewType("CollectionName", str)
 Fingerprint = NewType("Fingerprint", str)
 #: One registered process, unique over hosts and restarts.
 ProcessId = NewType("ProcessId", str)
+#: A query set's name, unique within its index.
+QuerySetName = NewType("QuerySetName", str)
+#: A query's own id, unique within its set.
+QueryId = NewType("QueryId", str)
+#: One stored run.
+RunId = NewType("RunId", str)
+#: One stored evaluation.
+EvaluationId = NewType("EvaluationId", str)
 #: Who acts: an operating-system user, ``REPOINT_ACTOR`` or a key's owner.
 Actor = NewType("Actor", str)
 
@@ -48,6 +56,15 @@ def release_name(text: str) -> ReleaseName:
         InvalidNameError: it is not a letter followed by at most 62 of ``A-Za-z0-9_.-``.
     """
     return ReleaseName(_checked("release", text))
+
+
+def query_set_name(text: str) -> QuerySetName:
+    """Return the text as a query set's name.
+
+    Raises:
+        InvalidNameError: it is not a letter followed by at most 62 of ``A-Za-z0-9_.-``.
+    """
+    return QuerySetName(_checked("query set", text))
 
 
 def collection_name(

@@ -64,6 +64,8 @@ class Rollout:
     phase: Phase
     opened_at: datetime
     changed_at: datetime
+    #: The policy's version that was in force when it was opened; 0 is the built-in one.
+    policy: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -211,6 +211,13 @@ class Embedding:
         prefix = self._model.document_prefix
         return sum(self._embedder.count_tokens([prefix + text for text in texts]))
 
+    def count_query_tokens(self, texts: Sequence[str]) -> int:
+        """Return how many tokens these questions are, prefixes included."""
+        if not texts:
+            return 0
+        prefix = self._model.query_prefix
+        return sum(self._embedder.count_tokens([prefix + text for text in texts]))
+
     def cache_counts(self) -> CacheCounts:
         """Return what the query cache, shared or not, has done."""
         return self._cache.counts()

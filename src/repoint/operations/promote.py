@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
+from repoint.domain import gates
 from repoint.domain.access import Action
 from repoint.domain.audit import Outcome
 from repoint.domain.errors import ConflictError, NotReadyError, RepointError
@@ -25,13 +26,15 @@ from repoint.ports.evaluation import Evaluations
 
 #: A candidate this close to the head is brought into step by ``promote`` itself.
 CLOSE: Final = 2_000
+#: Outcomes of gates that say nothing against a candidate, nor for it.
+_UNKNOWN: Final = frozenset({gates.Outcome.INCONCLUSIVE.value, gates.Outcome.ERROR.value})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromoteOptions:
     """What the operator allows."""
 
-    #: Why nobody measured the candidate; None asks for an evaluation.
+    #: Why to go on where no evaluation can tell; None asks for one that can.
     without_evaluation: str | None = None
     #: Rows that the candidate may lag behind; writers that never pause need some.
     max_lag: int = 0
@@ -119,7 +122,7 @@ def ready(
     findings.append(diff.clean(session.store, space, upto=watermark))
     if pointer.active is not None:
         findings.append(way_back(session, pointer))
-        findings.append(_evaluated(pointer, release, evaluations, options))
+        findings += _evaluated(pointer, release, evaluations, options)
     return findings
 
 
@@ -241,19 +244,34 @@ def _remember(session: Session, pointer: Pointer) -> None:
 
 def _evaluated(
     pointer: Pointer, release: Release, evaluations: Evaluations, options: PromoteOptions
-) -> Finding:
-    judged = evaluations.verdict(pointer.index, release.name, against=pointer.active)
-    if judged is not None:
-        return judged
-    if options.without_evaluation is not None:
-        return Finding(
+) -> list[Finding]:
+    judged = list(evaluations.verdict(pointer.index, release.name, against=pointer.active))
+    why = options.without_evaluation
+    if judged:
+        return judged if why is None else [_overridden(one, why) for one in judged]
+    if why is not None:
+        return [
+            Finding(
+                check="evaluation",
+                status=Status.WARNING,
+                summary=f"promoted without an evaluation: {why}",
+            )
+        ]
+    return [
+        Finding(
             check="evaluation",
-            status=Status.WARNING,
-            summary=f"promoted without an evaluation: {options.without_evaluation}",
+            status=Status.FAILED,
+            summary=f"nobody measured {release.name} against {pointer.active}",
+            remedy=f"repoint evaluate {pointer.index} {release.name} --queries NAME; or take "
+            'the risk on record: --without-evaluation "WHY"',
         )
-    return Finding(
-        check="evaluation",
-        status=Status.FAILED,
-        summary=f"nobody measured {release.name} against {pointer.active}",
-        remedy='promote with --without-evaluation "WHY" to take the risk on record',
+    ]
+
+
+def _overridden(finding: Finding, why: str) -> Finding:
+    """Let a reason stand in for what nobody can tell; a measured loss it cannot talk away."""
+    if finding.status is not Status.FAILED or finding.figures.get("outcome") not in _UNKNOWN:
+        return finding
+    return replace(
+        finding, status=Status.WARNING, summary=f"{finding.summary}; overridden: {why}"
     )

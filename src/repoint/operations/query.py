@@ -50,6 +50,15 @@ def search(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A question made ready for one release: its text prepared, its vector in that space."""
+
+    text: str
+    prepared: str
+    vector: SpaceVector
+
+
 def ask(
     space: Space,
     text: str,
@@ -57,7 +66,6 @@ def ask(
     limit: int,
     clock: Clock,
     where: Filter | None = None,
-    exact: bool = False,
 ) -> tuple[list[Hit], Timings]:
     """Return a release's best hits, one a document, and where the time went.
 
@@ -65,28 +73,62 @@ def ask(
         BadInputError: the question is empty, or the limit is not between 1 and 10,000.
         UnavailableError: the model's provider or the database did not answer.
     """
+    began = clock.monotonic()
+    question = prepare(space, text)
+    embedded = clock.monotonic()
+    hits, timings = find(space, question, limit=limit, clock=clock, where=where)
+    return hits, replace(timings, embed_ms=(embedded - began) * 1000)
+
+
+def prepare(space: Space, text: str, *, cached: bool = True) -> Question:
+    """Return the question as the release's model sees it; without the cache it is paid anew.
+
+    Raises:
+        BadInputError: the question is empty.
+        InputRejectedError: the model will never embed it.
+        UnavailableError: the model's provider did not answer.
+    """
+    prepared = space.preparer.prepare_query(text)
+    if not prepared.strip():
+        raise BadInputError("the question has no text left to search for")
+    vector = space.embedding.query(prepared, cached=cached)
+    return Question(text=text, prepared=prepared, vector=vector)
+
+
+def find(
+    space: Space,
+    question: Question,
+    *,
+    limit: int,
+    clock: Clock,
+    where: Filter | None = None,
+    exact: bool = False,
+) -> tuple[list[Hit], Timings]:
+    """Return the best hits for a prepared question; ``exact`` goes past the approximate index.
+
+    Raises:
+        BadInputError: the limit is not between 1 and 10,000.
+        UnavailableError: the database or the reranker did not answer.
+    """
     if not 1 <= limit <= 10_000:  # noqa: PLR2004 - the bound is in the message
         raise BadInputError(
             f"a limit of {limit} hits is out of bounds", hint="ask for 1 to 10000"
         )
-    prepared = space.preparer.prepare_query(text)
-    if not prepared.strip():
-        raise BadInputError("the question has no text left to search for")
     began = clock.monotonic()
-    vector = space.embedding.query(prepared)
-    embedded = clock.monotonic()
     rerank = space.release.spec.rerank
     wanted = limit if rerank is None else max(limit, rerank.candidates)
-    hits = _retrieve(space, prepared, vector, wanted=wanted, where=where, exact=exact)
+    hits = _retrieve(
+        space, question.prepared, question.vector, wanted=wanted, where=where, exact=exact
+    )
     found = clock.monotonic()
     if space.reranker is not None:
-        scores = space.reranker.score(text, [hit.text for hit in hits])
+        scores = space.reranker.score(question.text, [hit.text for hit in hits])
         hits = [replace(hit, score=score) for hit, score in zip(hits, scores, strict=True)]
         hits.sort(key=lambda hit: (-hit.score, hit.document, hit.slot))
     done = clock.monotonic()
     return hits[:limit], Timings(
-        embed_ms=(embedded - began) * 1000,
-        search_ms=(found - embedded) * 1000,
+        embed_ms=0.0,
+        search_ms=(found - began) * 1000,
         rerank_ms=(done - found) * 1000,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from repoint.domain.ids import IndexName, ReleaseName
@@ -13,6 +14,10 @@ class Evaluations(Protocol):
 
     def verdict(
         self, index: IndexName, release: ReleaseName, *, against: ReleaseName | None
-    ) -> Finding | None:
-        """Return the finding ``evaluation``, or None when nobody measured the release."""
+    ) -> Sequence[Finding]:
+        """Return the finding ``evaluation`` and one a gate; empty when nobody measured it.
+
+        A finding that is in the way has ``outcome`` among its figures: ``fail`` says that
+        the release is worse, ``inconclusive`` and ``error`` that nobody can tell.
+        """
         ...

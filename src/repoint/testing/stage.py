@@ -205,10 +205,10 @@ class Unmeasured:
 
     def verdict(
         self, index: IndexName, release: ReleaseName, *, against: ReleaseName | None
-    ) -> Finding | None:
-        """Return None."""
+    ) -> Sequence[Finding]:
+        """Return nothing."""
         del index, release, against
-        return None
+        return []
 
 
 @dataclass(kw_only=True)

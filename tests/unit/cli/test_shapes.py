@@ -18,6 +18,9 @@ PROMISED: Final = cast(
     json.loads((Path(__file__).parent / "shapes.json").read_text(encoding="utf-8")),
 )
 
+#: What every release of these tests passes.
+POLICY: Final = "gates: [{gate: empty-answers}]\n"
+
 #: Read-only commands on an index whose v2 answers and whose v1 is the fallback.
 READING: Final = {
     "search": ["search", "docs", "number 3", "-k", "2"],
@@ -38,6 +41,7 @@ READING: Final = {
     "audit verify": ["audit", "verify"],
     "store show": ["store", "show"],
     "backends": ["backends"],
+    "policy show": ["policy", "show", "docs"],
     "version": ["version"],
 }
 
@@ -68,8 +72,24 @@ def test_every_moving_command_prints_the_shape_that_is_promised(shell: Shell) ->
         "delete": ["delete", "docs", "d1", "--wait", "all"],
         "freeze": ["freeze", "docs", "--reason", "look"],
         "unfreeze": ["unfreeze", "docs"],
+        "queries add": [
+            "queries",
+            "add",
+            "docs",
+            "asked",
+            "--from",
+            shell.file("q.txt", "one\n"),
+        ],
+        "queries known-items": ["queries", "known-items", "docs", "items", "--count", "9"],
+        "queries judge": ["queries", "judge", "docs", "asked", "line-1", "d3", "1"],
+        "queries show": ["queries", "show", "docs", "items", "--limit", "1"],
+        "queries list": ["queries", "list", "docs"],
+        "policy set": ["policy", "set", "docs", shell.file("p.yaml", POLICY)],
         "release create 2": ["release", "create", "docs", "v2", "--spec", spec],
         "sync 2": ["sync", "docs", "v2"],
+        "evaluate": ["evaluate", "docs", "v2", "--queries", "items", "--save-as", "june"],
+        "runs list": ["runs", "list", "docs"],
+        "runs show": ["runs", "show", "docs", "june"],
         "abort": ["abort", "docs"],
         "sync --pause": ["sync", "docs", "v2", "--pause"],
         "sync --resume": ["sync", "docs", "v2", "--resume"],

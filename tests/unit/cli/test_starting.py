@@ -2,11 +2,15 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from tests.unit.cli.conftest import Shell
 
 _HEAVY = (
     "alembic",
+    "ir_measures",
+    "jinja2",
     "lancedb",
     "numpy",
     "onnxruntime",
@@ -52,3 +56,17 @@ def test_help_imports_no_other_command_s_module() -> None:
     loaded = _imported("rollback", "--help")
     assert "repoint.cli.moves" in loaded
     assert "repoint.cli.documents" not in loaded
+
+
+def test_a_rollback_imports_nothing_of_what_judges(tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    shell.promoted()
+    home = ["--home", str(shell.home)]
+    loaded = _imported(*home, "rollback", "docs", "--reason", "worse")
+    assert "repoint.operations.rollback" in loaded
+    assert {
+        name
+        for name in loaded
+        if name.split(".")[0] in {"ir_measures", "pytrec_eval", "scipy"}
+        or name.startswith(("repoint.operations.evaluate", "repoint.client.judging"))
+    } == set()

@@ -10,17 +10,21 @@ import pytest
 from repoint.domain.access import Action, Role
 from repoint.domain.audit import Outcome
 from repoint.domain.errors import NotPermittedError, RefusedError
-from repoint.domain.ids import Actor, DocumentId, IndexName, ReleaseName
+from repoint.domain.ids import Actor, DocumentId, IndexName, QuerySetName, ReleaseName
+from repoint.domain.policy import BUILT_IN
 from repoint.operations import (
     check,
     documents,
     ending,
     freeze,
     grants,
+    policies,
+    query_sets,
     reconcile,
     releases,
     status,
 )
+from repoint.operations.evaluate import Options, evaluate
 from repoint.operations.session import Session
 from repoint.testing.stage import INDEX, Stage, spec
 
@@ -35,6 +39,13 @@ VERBS: dict[Action, Callable[[Stage, Session], object]] = {
     Action.CREATE_RELEASE: lambda stage, who: releases.create(
         who, INDEX, ReleaseName("v3"), spec(seed=3), stage.drivers
     ),
+    Action.JUDGE: lambda _, who: query_sets.known_items(
+        who, INDEX, QuerySetName("items"), count=3, seed=0
+    ),
+    Action.EVALUATE: lambda _, who: evaluate(
+        who, INDEX, V1, baseline="v1", queries=QuerySetName("items"), options=Options()
+    ),
+    Action.POLICY: lambda _, who: policies.set_policy(who, INDEX, BUILT_IN, reason=""),
     Action.PROMOTE: lambda stage, who: stage.promote("v2", by=who),
     Action.ROLLBACK: lambda stage, who: stage.rollback(by=who),
     Action.ABORT: lambda _, who: ending.abort(who, INDEX, reason=""),

@@ -100,12 +100,9 @@ class Judged:
 
     def verdict(
         self, index: IndexName, release: ReleaseName, *, against: ReleaseName | None
-    ) -> Finding:
-        return Finding(
-            check="evaluation",
-            status=self.status,
-            summary=f"{index}: {release} against {against}",
-        )
+    ) -> list[Finding]:
+        summary = f"{index}: {release} against {against}"
+        return [Finding(check="evaluation", status=self.status, summary=summary)]
 
 
 def test_an_evaluation_that_failed_is_not_overridden_by_a_reason(stage: Stage) -> None:
@@ -142,7 +139,7 @@ def test_a_freeze_that_comes_during_the_checks_still_counts(stage: Stage) -> Non
     class Freezing(Judged):
         def verdict(
             self, index: IndexName, release: ReleaseName, *, against: ReleaseName | None
-        ) -> Finding:
+        ) -> list[Finding]:
             freeze.freeze(stage.open(), INDEX, reason="stop")
             return super().verdict(index, release, against=against)
 

@@ -16,11 +16,12 @@ from repoint.domain.ids import DocumentId, IndexName, Lsn, ReleaseName
 from repoint.domain.operation import Hold, Step
 from repoint.domain.rollout import Event
 from repoint.stores.sql import SqliteStore
-from repoint.stores.sql.migrations.initial_guards import GUARDS
+from repoint.stores.sql.migrations import initial_guards, judging_guards
 from repoint.stores.sql.postgres import PostgresStore
 from repoint.stores.sql.store import SqlStore
 from repoint.stores.sql.tables import metadata
 from repoint.testing.postgres import PostgresServer
+from repoint.testing.store_judging import POLICY, evaluation, query_set, run
 from repoint.testing.store_samples import (
     ANNA,
     DOCS,
@@ -38,6 +39,7 @@ from repoint.testing.store_samples import (
 from repoint.wiring.clock import SystemClock
 
 V3: Final = ReleaseName("v3")
+GUARDS: Final = {**initial_guards.GUARDS, **judging_guards.GUARDS}
 
 #: The pointer of ``fill`` stands at epoch 1 with v1 in front.
 MOVE: Final = (
@@ -87,6 +89,25 @@ BREAKS: Final = {
     "audit_is_append_only": "UPDATE audit SET reason = 'another'",
     "audit_is_never_removed": "DELETE FROM audit WHERE sequence = 2",
     "audit_is_a_chain": RECORD.format(sequence=3, previous="previous"),
+    "query_set_versions_rise_by_one": (
+        "INSERT INTO query_sets SELECT index_name, name, 3, kind, queries, judgements, groups, "
+        "source, digest, actor, at, content FROM query_sets"
+    ),
+    "query_sets_are_append_only": "UPDATE query_sets SET content = '{}'",
+    "query_sets_are_never_removed": "DELETE FROM query_sets",
+    "runs_are_append_only": "UPDATE runs SET content = '{}'",
+    "runs_are_never_removed": "DELETE FROM runs",
+    "evaluations_are_append_only": "UPDATE evaluations SET k = 5",
+    "evaluations_are_never_removed": "DELETE FROM evaluations",
+    "policy_versions_rise_by_one": (
+        "INSERT INTO policies SELECT index_name, 3, actor, reason, at, content FROM policies"
+    ),
+    "policies_are_append_only": "UPDATE policies SET content = '{}'",
+    "policies_are_never_removed": "DELETE FROM policies",
+    "rollout_keeps_its_policy": "UPDATE rollouts SET policy = 0",
+    "rollout_begins_with_the_policy_in_force": (
+        "INSERT INTO rollouts VALUES (9, 'docs', 'v2', 'preparing', 1, 1, 0)"
+    ),
 }
 
 #: What is refused by a constraint, and the words in which SQLite and PostgreSQL say which.
@@ -119,7 +140,7 @@ CONSTRAINTS: Final = {
         "moves_are_a_chain|epoch_rises_by_one|moves_pkey",
     ),
     "phase_is_known": (
-        "INSERT INTO rollouts VALUES (9, 'docs', 'v2', 'Soaking', 1, 1)",
+        "INSERT INTO rollouts VALUES (9, 'docs', 'v2', 'Soaking', 1, 1, 1)",
         "phase_is_known",
         "phase_is_known",
     ),
@@ -129,7 +150,7 @@ CONSTRAINTS: Final = {
         "step_is_known",
     ),
     "one_open_rollout_per_index": (
-        "INSERT INTO rollouts VALUES (9, 'docs', 'v2', 'soaking', 1, 1)",
+        "INSERT INTO rollouts VALUES (9, 'docs', 'v2', 'soaking', 1, 1, 1)",
         "rollouts.index_name",
         "one_open_rollout_per_index",
     ),
@@ -154,6 +175,31 @@ CONSTRAINTS: Final = {
         "UPDATE processes SET pid = 'many'",
         "processes.pid",
         "invalid input syntax for type bigint",
+    ),
+    "run_name_unique": (
+        """INSERT INTO runs SELECT 'new', 9, index_name, release, fingerprint, query_set,
+        version, depth, lsn, actor, at, name, content FROM runs""",
+        "runs.index_name, runs.name",
+        "run_name_unique",
+    ),
+    "run_ordinal_unique": (
+        """INSERT INTO runs SELECT 'new', ordinal, index_name, release, fingerprint, query_set,
+        version, depth, lsn, actor, at, NULL, content FROM runs""",
+        "runs.index_name, runs.ordinal",
+        "run_ordinal_unique",
+    ),
+    "evaluation_ordinal_unique": (
+        """INSERT INTO evaluations SELECT 'new', ordinal, index_name, candidate, baseline,
+        candidate_fingerprint, baseline_fingerprint, query_set, version, candidate_run,
+        baseline_run, k, actor, at FROM evaluations""",
+        "evaluations.index_name, evaluations.ordinal",
+        "evaluation_ordinal_unique",
+    ),
+    "a_run_was_asked_a_stored_set": (
+        """INSERT INTO runs SELECT 'new', 9, index_name, release, fingerprint, query_set, 7,
+        depth, lsn, actor, at, NULL, content FROM runs""",
+        "FOREIGN KEY",
+        "runs_index_name_query_set_version_fkey",
     ),
 }
 
@@ -311,6 +357,10 @@ def fill(store: SqlStore) -> None:
                 tx.catchup.declare_slots(lease, {DocumentId("d1"): 4})
                 tx.catchup.complete(lease)
         tx.pointers.move(promotion(tx.pointers.pointer(DOCS), V1))
+        tx.policies.set(DOCS, POLICY, actor=ANNA, reason="", at=NOW)
+        tx.query_sets.add(query_set())
+        tx.runs.add(run(called="summer"))
+        tx.runs.add_evaluation(evaluation(candidate=run(), baseline=run()))
         tx.pointers.advance(tx.pointers.open_rollout(DOCS, V1, at=NOW), Event.ABORT, at=NOW)
         tx.pointers.open_rollout(DOCS, V2, at=NOW)
         tx.operations.begin(operation("first"))

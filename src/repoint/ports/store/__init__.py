@@ -7,6 +7,7 @@ Whatever an area refuses, it refuses before anything of the call is written.
 """
 
 from repoint.ports.store.catchup import Catchup
+from repoint.ports.store.judging import Policies, QuerySets, Runs
 from repoint.ports.store.log import Appended, DocumentLog, Indexes
 from repoint.ports.store.moves import Operations, Pointers, Processes
 from repoint.ports.store.records import Access, Audit
@@ -24,8 +25,11 @@ __all__ = [
     "Indexes",
     "Operations",
     "Pointers",
+    "Policies",
     "Processes",
+    "QuerySets",
     "Releases",
+    "Runs",
     "Store",
     "Transaction",
 ]

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from repoint.ports.store.catchup import Catchup
+from repoint.ports.store.judging import Policies, QuerySets, Runs
 from repoint.ports.store.log import DocumentLog, Indexes
 from repoint.ports.store.moves import Operations, Pointers, Processes
 from repoint.ports.store.records import Access, Audit
@@ -63,6 +64,21 @@ class Transaction(Protocol):
     @property
     def access(self) -> Access:
         """Roles and holds."""
+        ...
+
+    @property
+    def query_sets(self) -> QuerySets:
+        """What releases are measured with."""
+        ...
+
+    @property
+    def runs(self) -> Runs:
+        """What was measured."""
+        ...
+
+    @property
+    def policies(self) -> Policies:
+        """What must hold before a release may answer."""
         ...
 
 

@@ -13,6 +13,7 @@ from repoint.domain.pointer import Move, MoveKind, Pointer
 from repoint.domain.rollout import FINAL, Event, Phase, after
 from repoint.stores.sql import codec
 from repoint.stores.sql.indexes import require_index
+from repoint.stores.sql.policies import newest_version
 from repoint.stores.sql.releases import require_release
 from repoint.stores.sql.tables import moves, rollouts
 
@@ -83,6 +84,7 @@ class SqlPointers:
                 hint=f"finish or abort it first; see: repoint status {index}",
             )
         number = self._connection.scalar(sa.select(sa.func.max(rollouts.c.id)))
+        policy = newest_version(self._connection, index)
         self._connection.execute(
             sa.insert(rollouts).values(
                 id=(number or 0) + 1,
@@ -91,6 +93,7 @@ class SqlPointers:
                 phase=Phase.PREPARING.value,
                 opened_at=at,
                 changed_at=at,
+                policy=policy,
             )
         )
         return Rollout(
@@ -100,6 +103,7 @@ class SqlPointers:
             phase=Phase.PREPARING,
             opened_at=at,
             changed_at=at,
+            policy=policy,
         )
 
     def rollout(self, index: IndexName) -> Rollout | None:
@@ -131,6 +135,7 @@ class SqlPointers:
             phase=phase,
             opened_at=rollout.opened_at,
             changed_at=at,
+            policy=rollout.policy,
         )
 
 
@@ -169,4 +174,5 @@ def _rollout(row: sa.Row[tuple[object, ...]]) -> Rollout:
         phase=Phase(row.phase),
         opened_at=row.opened_at,
         changed_at=row.changed_at,
+        policy=row.policy,
     )

@@ -24,8 +24,11 @@ from repoint.stores.sql.indexes import SqlIndexes
 from repoint.stores.sql.log import SqlDocumentLog
 from repoint.stores.sql.operations import SqlOperations
 from repoint.stores.sql.pointers import SqlPointers
+from repoint.stores.sql.policies import SqlPolicies
 from repoint.stores.sql.processes import SqlProcesses
+from repoint.stores.sql.query_sets import SqlQuerySets
 from repoint.stores.sql.releases import SqlReleases
+from repoint.stores.sql.runs import SqlRuns
 
 
 class Database(Protocol):
@@ -62,6 +65,9 @@ class SqlTransaction:
     processes: SqlProcesses
     audit: SqlAudit
     access: SqlAccess
+    query_sets: SqlQuerySets
+    runs: SqlRuns
+    policies: SqlPolicies
 
     @staticmethod
     def on(connection: sa.Connection, *, clock: Clock) -> SqlTransaction:
@@ -77,6 +83,9 @@ class SqlTransaction:
             processes=SqlProcesses(connection),
             audit=SqlAudit(connection),
             access=SqlAccess(connection),
+            query_sets=SqlQuerySets(connection),
+            runs=SqlRuns(connection),
+            policies=SqlPolicies(connection),
         )
 
 

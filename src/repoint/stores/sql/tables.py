@@ -274,6 +274,7 @@ rollouts: Final = sa.Table(
     _text("phase"),
     _at("opened_at"),
     _at("changed_at"),
+    sa.Column("policy", BIG, nullable=False, server_default="0"),
     _of_release(),
     sa.CheckConstraint(
         "phase IN ('preparing', 'soaking', 'accepted', 'rolled_back', 'aborted')",

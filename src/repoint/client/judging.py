@@ -1,0 +1,166 @@
+"""Judging releases: query sets, evaluations, stored runs, the policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from repoint.domain.access import Action
+from repoint.domain.evaluation import Evaluation, Run, RunSummary
+from repoint.domain.ids import (
+    DocumentId,
+    EvaluationId,
+    IndexName,
+    QueryId,
+    ReleaseName,
+    RunId,
+    query_set_name,
+    release_name,
+)
+from repoint.domain.policy import Policy, PolicyVersion
+from repoint.domain.queries import QuerySet, QuerySetSummary, Questions
+from repoint.operations import policies, query_sets
+from repoint.operations.evaluate import Asked, Options, Report, evaluate, report
+from repoint.operations.session import Session, authorise
+
+
+class Judging:
+    """What an index's candidates are measured with, and what came of it."""
+
+    def __init__(self, session: Session, name: IndexName) -> None:
+        self._session = session
+        self._name = name
+
+    # Query sets
+
+    def add_queries(
+        self,
+        name: str,
+        source: Questions | Path | str,
+        *,
+        qrels: Path | str | None = None,
+        group_field: str = "group",
+    ) -> tuple[QuerySet, bool]:
+        """Store a query set's next version; the same questions again store nothing.
+
+        ``source`` is a value, a BEIR folder, a ``.jsonl`` file of queries, or a ``.txt``
+        file with one query a line. Returns the version that stands, and whether it is new.
+
+        Raises:
+            BadInputError: a file is malformed; the error names the line.
+        """
+        if not isinstance(source, Questions):
+            from repoint.sources.queries import read_questions  # noqa: PLC0415 - only for files
+
+            source = read_questions(
+                Path(source),
+                qrels=None if qrels is None else Path(qrels),
+                group_field=group_field,
+            )
+        return query_sets.add(self._session, self._name, query_set_name(name), source)
+
+    def known_items(
+        self, name: str, *, count: int = 200, seed: int = 0
+    ) -> tuple[QuerySet, bool]:
+        """Store a set made from the corpus: first sentences that ask for their documents."""
+        return query_sets.known_items(
+            self._session, self._name, query_set_name(name), count=count, seed=seed
+        )
+
+    def judge(
+        self, name: str, judgements: Mapping[str, Mapping[str, int]]
+    ) -> tuple[QuerySet, bool]:
+        """Store a version with more judgements: query to document to grade, 0 is not relevant.
+
+        Raises:
+            NotFoundError: no such set, or a judged query is not in it; nothing was stored.
+        """
+        qrels = {
+            QueryId(query): {DocumentId(document): grade for document, grade in grades.items()}
+            for query, grades in judgements.items()
+        }
+        return query_sets.judge(self._session, self._name, query_set_name(name), qrels)
+
+    def query_set(self, name: str, *, version: int | None = None) -> QuerySet:
+        """Return one version of a set, by default the newest."""
+        return query_sets.get(self._session, self._name, query_set_name(name), version=version)
+
+    def query_sets(self) -> list[QuerySetSummary]:
+        """Return every version of every set."""
+        return query_sets.all_(self._session, self._name)
+
+    # Evaluations
+
+    def evaluate(
+        self,
+        candidate: str,
+        *,
+        queries: str,
+        baseline: str = "active",
+        options: Options | None = None,
+        progress: Callable[[Asked], None] | None = None,
+    ) -> Report:
+        """Ask a candidate and a baseline all questions of a set, and compare the answers.
+
+        ``baseline`` is ``active``, a release, or the name that a run was kept under. Both
+        runs are stored, and the newest evaluation is what a promotion rests on.
+
+        Raises:
+            NotFoundError: there is no such release, run or query set.
+            UnavailableError: a model or database did not answer; nothing was stored.
+        """
+        return evaluate(
+            self._session,
+            self._name,
+            release_name(candidate),
+            baseline=baseline,
+            queries=query_set_name(queries),
+            options=options or Options(),
+            progress=progress,
+        )
+
+    def report(self, evaluation: str) -> Report:
+        """Return what a stored evaluation says, judged by the policy that counts now."""
+        with self._session.store.read() as view:
+            found = view.runs.evaluation(self._name, EvaluationId(evaluation))
+        return report(self._session, found)
+
+    def evaluations(self) -> Sequence[Evaluation]:
+        """Return all stored evaluations, newest first."""
+        authorise(self._session, Action.READ, self._name)
+        with self._session.store.read() as view:
+            return view.runs.evaluations(self._name)
+
+    def runs(self) -> Sequence[RunSummary]:
+        """Return all stored runs, newest first."""
+        authorise(self._session, Action.READ, self._name)
+        with self._session.store.read() as view:
+            return view.runs.all(self._name)
+
+    def run(self, run: str) -> Run:
+        """Return a stored run, by its id or the name that it was kept under."""
+        authorise(self._session, Action.READ, self._name)
+        with self._session.store.read() as view:
+            return view.runs.named(self._name, run) or view.runs.get(self._name, RunId(run))
+
+    # Policy
+
+    def set_policy(
+        self, policy: Policy | Path | str, *, reason: str = ""
+    ) -> tuple[PolicyVersion, ReleaseName | None]:
+        """Store a policy, given as a value, a YAML file or YAML text, for rollouts to come.
+
+        Returns its version, and the release whose open rollout keeps the policy it began with.
+
+        Raises:
+            BadSpecError: the YAML is no policy; the error names line and field.
+        """
+        if not isinstance(policy, Policy):
+            from repoint.wiring.policy_file import load_policy  # noqa: PLC0415 - loads pydantic
+
+            policy = load_policy(policy)
+        return policies.set_policy(self._session, self._name, policy, reason=reason)
+
+    def policy(self, *, version: int | None = None) -> PolicyVersion:
+        """Return a policy's version, by default the newest; 0 is the built-in one."""
+        return policies.show(self._session, self._name, version=version)

@@ -1,0 +1,211 @@
+"""Policies: which figures an evaluation must show before a release may answer.
+
+A policy is a value; its versions are kept, and a rollout reads the one that was in force
+when it was opened. Reading the YAML is ``wiring.policy_file``'s work.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import ClassVar, Final, TypeAlias
+
+from repoint.domain.document import Json
+from repoint.domain.errors import CorruptionError
+from repoint.domain.ids import Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelevanceGate:
+    """A measure may not fall by more than the tolerance, over all queries or in any group."""
+
+    gate: ClassVar[str] = "relevance"
+    measure: str = "nDCG@10"
+    #: How far the measure's mean may fall, as a difference.
+    tolerance: float = 0.02
+    #: Whether each group must hold it too.
+    groups: bool = False
+    #: How sure a pass must be: the interval's lower end at this level is what counts.
+    confidence: float = 0.95
+    #: With fewer queries the gate says inconclusive, and with none it fails.
+    minimum_queries: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallGate:
+    """A measure of the benchmark queries must reach a floor."""
+
+    gate: ClassVar[str] = "recall"
+    measure: str = "R@100"
+    minimum: float = 0.8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexRecallGate:
+    """The approximate index must find what exact search finds."""
+
+    gate: ClassVar[str] = "index-recall"
+    k: int = 10
+    minimum: float = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyGate:
+    """Answers must come in time, by the clock or compared with the baseline."""
+
+    gate: ClassVar[str] = "latency"
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    #: The candidate's p95 over the baseline's.
+    p95_ratio: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostGate:
+    """Questions may cost so much, in the spec's money or compared with the baseline."""
+
+    gate: ClassVar[str] = "cost"
+    per_thousand_queries: float | None = None
+    ratio: float | None = None
+    #: Vector storage over the baseline's.
+    storage_ratio: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostDocumentsGate:
+    """What the baseline found among its first k may be missing only so often.
+
+    With judgements only relevant documents count; without, all do.
+    """
+
+    gate: ClassVar[str] = "lost-documents"
+    k: int = 10
+    share: float = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmptyAnswersGate:
+    """Only so many questions may get no document at all."""
+
+    gate: ClassVar[str] = "empty-answers"
+    count: int = 0
+
+
+Gate: TypeAlias = (
+    RelevanceGate
+    | RecallGate
+    | IndexRecallGate
+    | LatencyGate
+    | CostGate
+    | LostDocumentsGate
+    | EmptyAnswersGate
+)
+
+GATES: Final[Mapping[str, type[Gate]]] = MappingProxyType(
+    {
+        kind.gate: kind
+        for kind in (
+            RelevanceGate,
+            RecallGate,
+            IndexRecallGate,
+            LatencyGate,
+            CostGate,
+            LostDocumentsGate,
+            EmptyAnswersGate,
+        )
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What must hold before a release may answer."""
+
+    #: The query set that an evaluation must have used; empty: any.
+    queries: str = ""
+    #: An older evaluation counts for nothing.
+    expires_hours: float = 168.0
+    #: Log rows that may have come since the releases were asked.
+    max_lag: int = 1_000
+    #: Whether a gate that cannot tell stands in the way; else it warns.
+    inconclusive_refuses: bool = True
+    gates: tuple[Gate, ...]
+
+    @property
+    def expires(self) -> timedelta:
+        """How long an evaluation counts."""
+        return timedelta(hours=self.expires_hours)
+
+
+#: What counts where nobody set a policy.
+BUILT_IN: Final = Policy(gates=(RelevanceGate(), IndexRecallGate(), EmptyAnswersGate()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyVersion:
+    """One stored policy; version 0 is the built-in one."""
+
+    version: int
+    policy: Policy
+    actor: Actor
+    reason: str
+    at: datetime | None
+
+
+#: Stands where no policy was set.
+UNSET: Final = PolicyVersion(
+    version=0, policy=BUILT_IN, actor=Actor("repoint"), reason="built in", at=None
+)
+
+
+def as_tree(policy: Policy) -> dict[str, Json]:
+    """Return the policy as plain values, every default written out."""
+    return {
+        "queries": policy.queries,
+        "expires_hours": policy.expires_hours,
+        "max_lag": policy.max_lag,
+        "inconclusive": "refuse" if policy.inconclusive_refuses else "warn",
+        "gates": [
+            {
+                "gate": one.gate,
+                **{f.name: getattr(one, f.name) for f in dataclasses.fields(one)},
+            }
+            for one in policy.gates
+        ],
+    }
+
+
+def from_tree(tree: Mapping[str, Json]) -> Policy:
+    """Return the policy that ``as_tree`` gave.
+
+    Raises:
+        CorruptionError: it holds what no policy holds.
+    """
+    try:
+        return _policy(tree)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptionError(f"a stored policy cannot be read: {error}") from error
+
+
+def _policy(tree: Mapping[str, Json]) -> Policy:
+    gates: list[Gate] = []
+    listed = tree["gates"]
+    if not isinstance(listed, list):
+        raise TypeError("its gates are no list")
+    for one in listed:
+        if not isinstance(one, dict):
+            raise TypeError("a gate is no object")
+        kind = GATES[str(one["gate"])]
+        given = {name: value for name, value in one.items() if name != "gate"}
+        gates.append(kind(**given))  # type: ignore[arg-type]  # its own values, written by as_tree
+    return Policy(
+        queries=str(tree["queries"]),
+        expires_hours=float(str(tree["expires_hours"])),
+        max_lag=int(str(tree["max_lag"])),
+        inconclusive_refuses=tree["inconclusive"] == "refuse",
+        gates=tuple(gates),
+    )

@@ -1,0 +1,177 @@
+"""Ask releases the questions of a set, side by side, and keep what each answered.
+
+The releases take turns, question by question, so that what else the machine does falls on
+all of them alike. Query vectors are paid for anew, past the cache: their time is part of
+what is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from repoint.domain.errors import BadInputError, InputRejectedError
+from repoint.domain.evaluation import Ranking, Run, RunCost, Stages
+from repoint.domain.ids import Lsn, QueryId, RunId
+from repoint.domain.measures import DEEPEST
+from repoint.domain.queries import Query, QuerySet
+from repoint.operations.query import Question, find, prepare
+from repoint.operations.session import Session
+from repoint.operations.spaces import Space
+from repoint.ports.backend import Hit
+
+#: Bytes of one number of a vector, as every backend here stores it.
+_NUMBER_BYTES: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How an evaluation asks and counts."""
+
+    #: The depth that counts most.
+    k: int = 10
+    #: How many documents are asked for.
+    depth: int = 100
+    #: Whether exact search is asked beside the approximate index.
+    exact: bool = True
+    #: Of the resampling: the same runs and seed give the same figures.
+    seed: int = 0
+    #: The name that the candidate's run is kept under, as a baseline for later; empty: none.
+    save_as: str = ""
+
+    def checked(self) -> Options:
+        """Return the options if they fit together.
+
+        Raises:
+            BadInputError: a depth is out of bounds.
+        """
+        if not 1 <= self.k <= self.depth <= DEEPEST:
+            raise BadInputError(
+                f"k of {self.k} and a depth of {self.depth} do not fit together",
+                hint=f"1 <= k <= depth <= {DEEPEST}",
+            )
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How far the asking has come."""
+
+    questions: int
+    total: int
+
+
+@dataclass(slots=True)
+class _Answers:
+    """What one release answered so far."""
+
+    space: Space
+    lsn: Lsn
+    ranked: dict[QueryId, Ranking] = field(default_factory=dict)
+    exact: dict[QueryId, Ranking] = field(default_factory=dict)
+    stages: dict[QueryId, Stages] = field(default_factory=dict)
+    refused: dict[QueryId, str] = field(default_factory=dict)
+    prepared: list[str] = field(default_factory=list)
+
+    def ask(self, session: Session, query: Query, options: Options) -> None:
+        """Ask one question; one that the release cannot take has an empty answer."""
+        clock = session.clock
+        began = clock.monotonic()
+        try:
+            question = prepare(self.space, query.text, cached=False)
+        except (BadInputError, InputRejectedError) as error:
+            self.ranked[query.id] = ()
+            self.refused[query.id] = error.message
+            return
+        embedded = clock.monotonic()
+        hits, timings = find(self.space, question, limit=options.depth, clock=clock)
+        self.ranked[query.id] = _ranking(hits)
+        self.stages[query.id] = Stages(
+            embed_ms=(embedded - began) * 1000,
+            search_ms=timings.search_ms,
+            rerank_ms=timings.rerank_ms,
+        )
+        self.prepared.append(question.prepared)
+        if options.exact:
+            self.exact[query.id] = self._exactly(session, question, options)
+
+    def _exactly(self, session: Session, question: Question, options: Options) -> Ranking:
+        hits, _ = find(
+            self.space, question, limit=options.depth, clock=session.clock, exact=True
+        )
+        return _ranking(hits)
+
+
+def ask_all(
+    session: Session,
+    spaces: Sequence[Space],
+    queries: QuerySet,
+    *,
+    options: Options,
+    progress: Callable[[Asked], None] | None = None,
+) -> list[Run]:
+    """Return each release's run, not yet stored.
+
+    Raises:
+        UnavailableError: a model or database did not answer; nothing is kept.
+    """
+    asked = [_Answers(space, _watermark(session, space)) for space in spaces]
+    questions = queries.questions.queries
+    for one in asked:
+        _warm_up(session, one, questions, options)
+    for number, query in enumerate(questions):
+        for one in asked if number % 2 else reversed(asked):
+            one.ask(session, query, options)
+        if progress is not None:
+            progress(Asked(questions=number + 1, total=len(questions)))
+    return [_run(session, one, queries, options=options) for one in asked]
+
+
+def _warm_up(
+    session: Session, one: _Answers, questions: Sequence[Query], options: Options
+) -> None:
+    """Ask until the first answer, and forget it: it takes as long as loading the model."""
+    first = _Answers(one.space, one.lsn)
+    for query in questions:
+        first.ask(session, query, options)
+        if first.stages:
+            break
+
+
+def _watermark(session: Session, space: Space) -> Lsn:
+    with session.store.read() as view:
+        return view.catchup.watermark(space.release.index, space.release.name)
+
+
+def _ranking(hits: Sequence[Hit]) -> Ranking:
+    return tuple(hit.document for hit in hits)
+
+
+def _run(session: Session, one: _Answers, queries: QuerySet, *, options: Options) -> Run:
+    space, release = one.space, one.space.release
+    counts = space.collection.counts()
+    model = release.spec.model
+    return Run(
+        id=RunId(f"r-{session.ids.new()[-10:]}"),
+        index=queries.index,
+        release=release.name,
+        fingerprint=release.fingerprint,
+        query_set=queries.name,
+        version=queries.version,
+        depth=options.depth,
+        lsn=one.lsn,
+        at=session.clock.now(),
+        actor=session.actor,
+        ranked=one.ranked,
+        exact=one.exact,
+        stages=one.stages,
+        refused=one.refused,
+        cost=RunCost(
+            tokens=space.embedding.count_query_tokens(one.prepared),
+            price_per_million_tokens=model.price_per_million_tokens,
+            chunks=counts.chunks,
+            vector_bytes=counts.chunks * model.dimensions * _NUMBER_BYTES,
+            bytes_on_disk=counts.bytes_on_disk,
+        ),
+    )

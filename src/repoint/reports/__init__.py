@@ -1,0 +1,1 @@
+"""Reports for people: one HTML page each, which needs nothing from anywhere."""

@@ -1,0 +1,66 @@
+"""The reference page of policy files, from the models that read them."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from types import NoneType
+from typing import Final, get_args
+
+from pydantic.fields import FieldInfo
+
+from repoint.wiring.policy_model import SECTIONS, PolicyFile
+from repoint.wiring.spec_model import Section
+
+_KINDS: Final = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`"}
+
+_TOP: Final = """# Policies
+
+A policy file is YAML 1.2. The shortest one is
+
+```yaml
+gates: [{gate: relevance}]
+```
+
+Everything left out takes the default below, and `repoint policy show` writes all of them out.
+Unknown keys, keys that stand twice and tags are refused. Where no policy was set, version 0
+counts: the gates `relevance`, `index-recall` and `empty-answers`, each with its defaults.
+"""
+
+
+def policy_reference() -> str:
+    """Return the reference page of policy files as Markdown."""
+    parts = [_TOP, _table("Top level", "", PolicyFile)]
+    for section in SECTIONS:
+        (name,) = get_args(section.model_fields["gate"].annotation)
+        parts.append(_table(f"gate: {name}", f"{section.__doc__}\n", section))
+    return "\n".join(parts)
+
+
+def _table(title: str, intro: str, section: type[Section]) -> str:
+    rows = [
+        f"| `{name}` | {_takes(field)} | {_default(field)} | {field.description or ''} |"
+        for name, field in section.model_fields.items()
+        if name != "gate"
+    ]
+    lines = ["| key | takes | default | meaning |", "|---|---|---|---|", *rows]
+    intro = f"{intro}\n" if intro else ""
+    return f"## {title}\n\n{intro}" + "\n".join(lines) + "\n"
+
+
+def _takes(field: FieldInfo) -> str:
+    annotation = field.annotation
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return ", ".join(f"`{member.value}`" for member in annotation)
+    for kind in (annotation, *get_args(annotation)):
+        # A number with bounds is annotated within a union: its first argument is the number.
+        plain = next(iter(get_args(kind)), kind) if kind not in _KINDS else kind
+        if plain in _KINDS and plain is not NoneType:
+            return _KINDS[plain] + (" or null" if NoneType in get_args(annotation) else "")
+    return "a list of gates"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "needed"
+    return f"`{json.dumps(field.get_default())}`"
