@@ -104,7 +104,7 @@ BREAKS: Final = {
     ),
     "policies_are_append_only": "UPDATE policies SET content = '{}'",
     "policies_are_never_removed": "DELETE FROM policies",
-    "rollout_keeps_its_policy": "UPDATE rollouts SET policy = 0",
+    "rollout_keeps_its_policy": "UPDATE rollouts SET policy = 0 WHERE phase = 'preparing'",
     "rollout_begins_with_the_policy_in_force": (
         "INSERT INTO rollouts VALUES (9, 'docs', 'v2', 'preparing', 1, 1, 0)"
     ),

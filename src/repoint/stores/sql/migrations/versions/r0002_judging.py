@@ -127,7 +127,8 @@ def upgrade() -> None:
     connection = op.get_bind()
     for table in TABLES:
         table.create(connection)
+    kind = BIG.compile(dialect=connection.dialect)
     connection.exec_driver_sql(
-        "ALTER TABLE rollouts ADD COLUMN policy INTEGER DEFAULT '0' NOT NULL"
+        f"ALTER TABLE rollouts ADD COLUMN policy {kind} DEFAULT '0' NOT NULL"
     )
     add_guards(connection, GUARDS)
