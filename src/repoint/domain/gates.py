@@ -45,7 +45,7 @@ class Change:
     #: Two-sided interval at the gate's confidence: its lower end decides a pass.
     low: float
     high: float
-    #: Upper end of the wider interval that makes a failure sure over all groups together.
+    #: What the true difference lies below, sure enough over all groups together.
     fail_high: float
 
 

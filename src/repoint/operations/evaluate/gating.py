@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import assert_never
+from typing import Final, assert_never
 
 from repoint.domain.document import Json
 from repoint.domain.errors import BadInputError
@@ -24,6 +24,9 @@ from repoint.domain.policy import (
 from repoint.domain.queries import Query, groups
 from repoint.operations.evaluate import statistics
 from repoint.operations.evaluate.comparing import Comparison
+
+#: How often a gate may call a loss what is none, over all its parts together.
+FALSE_ALARM: Final = 0.005
 
 
 def measures_of(policy: Policy) -> list[Measure]:
@@ -129,7 +132,7 @@ def _part(
         f"{-gate.tolerance:+.3f} is tolerated"
     )
     if outcome is Outcome.INCONCLUSIVE:
-        wanted = _wanted(differences, change, gate)
+        wanted = _wanted(differences, change, gate, parts=parts)
         figures["queries_needed"] = wanted
         summary += f"; about {wanted:,} queries would tell" if wanted else ""
     return GateResult(gate=name, outcome=outcome, summary=summary, figures=figures)
@@ -138,32 +141,35 @@ def _part(
 def _change(
     differences: statistics.Floats, gate: RelevanceGate, *, parts: int, seed: int
 ) -> Change:
-    """Return the difference with both its intervals.
+    """Return the difference with its interval, and with the bound that makes a loss sure.
 
     All parts must pass, so each may pass at the gate's own level. Any part may fail, so the
-    level that makes a failure sure is shared between them (Bonferroni): whoever looks at ten
-    groups must not see a loss in one of them by chance ten times as often.
+    chance of a false alarm is shared between them (Bonferroni): whoever looks at ten groups
+    must not see a loss in one of them by chance ten times as often.
     """
     means = statistics.resampled_means(differences, seed=seed)[:, 0]
     passing = statistics.interval(means, level=gate.confidence)
-    failing = statistics.interval(means, level=1.0 - (1.0 - gate.confidence) / parts)
     return Change(
         difference=float(differences.mean()),
         low=passing.low,
         high=passing.high,
-        fail_high=failing.high,
+        fail_high=statistics.upper_bound(differences, chance=FALSE_ALARM / parts),
     )
 
 
-def _wanted(differences: statistics.Floats, change: Change, gate: RelevanceGate) -> int | None:
+def _wanted(
+    differences: statistics.Floats, change: Change, gate: RelevanceGate, *, parts: int
+) -> int | None:
     """Return how many queries would turn the doubt into a pass or a failure."""
     rows = differences.shape[0]
     if rows < 2:  # noqa: PLR2004 - one value has no spread
         return gate.minimum_queries
     spread = float(differences.std(ddof=1))
-    within = change.difference >= -gate.tolerance
-    effect = change.difference + gate.tolerance if within else change.difference
-    wanted = statistics.needed(spread, effect=effect, level=gate.confidence)
+    if change.difference >= -gate.tolerance:
+        effect, level = change.difference + gate.tolerance, gate.confidence
+    else:
+        effect, level = change.difference, 1.0 - 2.0 * FALSE_ALARM / parts
+    wanted = statistics.needed(spread, effect=effect, level=level)
     return None if wanted is None else max(wanted, gate.minimum_queries)
 
 

@@ -122,7 +122,7 @@ def test_an_open_rollout_is_judged_by_the_policy_it_began_with(judged: Judged) -
 
 def test_a_loss_is_refused_and_no_reason_talks_it_away(judged: Judged) -> None:
     reopen(judged, policy(RelevanceGate(minimum_queries=2), LostDocumentsGate(share=0.1)))
-    judged.lose("v2", ["d1", "d2", "d3", "d4", "d5", "d6"])
+    judged.lose("v2", [f"d{n}" for n in range(8)])
     judged.evaluate()
     assert outcomes(judged)["gate:relevance"] == "fail"
     message = refused(judged, why="I want it")
