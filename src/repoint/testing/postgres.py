@@ -24,6 +24,8 @@ from typing import Final, Self
 import psycopg
 
 _PATIENCE_SECONDS: Final = 60.0
+#: In the log of a server that began while children of a killed one were still ending.
+_STILL_ATTACHED: Final = "pre-existing shared memory block"
 _USER: Final = "owner"
 
 
@@ -113,21 +115,28 @@ class PostgresServer:
         if not self._durable:
             settings += ["fsync=off", "full_page_writes=off"]
         command = [str(self._bin / "postgres"), "-D", str(self._data)]
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - the programs of this folder
-                command + [part for setting in settings for part in ("-c", setting)],
+        command += [part for setting in settings for part in ("-c", setting)]
+        self._process = self._launched(command)
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not self._answers():
+            over = time.monotonic() > deadline
+            if over or self._process.poll() is not None:
+                log_end = (self._folder / "log").read_text(errors="replace")[-600:]
+                if over or _STILL_ATTACHED not in log_end:
+                    raise NoServerError(f"PostgreSQL does not start here: {log_end}")
+                self._process = self._launched(command)
+            time.sleep(0.02)  # noqa: TID251 - a real server takes real time
+
+    def _launched(self, command: list[str]) -> subprocess.Popen[bytes]:
+        with (self._folder / "log").open("wb") as log:
+            return subprocess.Popen(  # noqa: S603 - the programs of this folder
+                command,
                 user=self._user,
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                log_end = (self._folder / "log").read_text(errors="replace")[-400:]
-                raise NoServerError(f"PostgreSQL does not start here: {log_end}")
-            time.sleep(0.02)  # noqa: TID251 - a real server takes real time
 
     def _answers(self) -> bool:
         try:

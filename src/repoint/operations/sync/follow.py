@@ -136,6 +136,15 @@ class Follower:
                     self._lanes[name] = self._lane(release)
         self.wake()
 
+    def _is_live(self, release: Release) -> bool:
+        """Return whether a release is to be kept in step; True when the store cannot say."""
+        try:
+            with self._store.read() as view:
+                found = view.releases.get(self._index, release.name)
+        except RepointError:
+            return True
+        return found.state is ReleaseState.LIVE
+
     def _lane(self, release: Release) -> _Lane:
         upkeep = Upkeep()
 
@@ -151,6 +160,8 @@ class Follower:
             )
 
         def tell(error: Exception | None) -> None:
+            if error is not None and not self._is_live(release):
+                return  # it was retired under way: nothing is wrong, and this lane ends soon
             with self._lock:
                 if error is None:
                     self._errors.pop(release.name, None)
