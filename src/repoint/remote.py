@@ -8,6 +8,7 @@ log or attribute.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -33,6 +34,10 @@ from repoint.domain.errors import (
 from repoint.ports.clock import Clock
 
 T = TypeVar("T")
+
+# Retries are logged for applications that set logging up; where nobody did, Python would
+# print the bare record between the lines of a command.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 #: The input's fault: asking again with it changes nothing.
 _REJECTED: Final = frozenset(

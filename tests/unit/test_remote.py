@@ -1,3 +1,4 @@
+import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -46,3 +47,8 @@ def test_a_redirect_is_not_followed(api: tuple[RemoteApi, Provider]) -> None:
     with pytest.raises(MissingModelError, match="answers 307"):
         remote.ask("embeddings", {"input": ["x"]}, lambda answer: answer)
     assert [one.path for one in provider.received] == ["/v1/embeddings"]
+
+
+def test_a_retry_prints_nothing_where_nobody_set_logging_up() -> None:
+    handlers = logging.getLogger("stamina").handlers
+    assert any(isinstance(handler, logging.NullHandler) for handler in handlers)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from repoint.cli.output import harmless
 from repoint.domain.document import Json
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def told(error: RepointError, *, as_json: bool) -> int:
         lines = [f"repoint: {error.message}"]
         lines += [f"  -> {error.hint}"] if error.hint else []
         lines += [f"  note: {note}" for note in notes]
-        typer.echo("\n".join(lines), err=True)
+        typer.echo(harmless("\n".join(lines)), err=True)
     return error.exit_status
 
 
@@ -58,7 +59,8 @@ def misused(message: str, *, hint: str = "", as_json: bool) -> int:
     if as_json:
         _print_json(code="usage", message=message, hint=hint, details={})
     else:
-        typer.echo(f"repoint: {message}" + (f"\n  -> {hint}" if hint else ""), err=True)
+        said = f"repoint: {message}" + (f"\n  -> {hint}" if hint else "")
+        typer.echo(harmless(said), err=True)
     return USAGE
 
 
@@ -73,7 +75,7 @@ def bug(error: BaseException, *, as_json: bool) -> int:
     if as_json:
         _print_json(code="bug", message=message, hint=hint, details={"report": kept})
     else:
-        typer.echo(f"repoint: {message}\n  -> {hint}", err=True)
+        typer.echo(harmless(f"repoint: {message}\n  -> {hint}"), err=True)
     return BUG
 
 

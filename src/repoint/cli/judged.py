@@ -77,8 +77,9 @@ def show(door: Door, report: Report, *, html: Path | None) -> None:
 def gates(door: Door, results: Sequence[GateResult]) -> None:
     """Print each gate with its outcome and figure."""
     for one in results:
-        mark = typer.style(f"{one.outcome:<13}", fg=_COLOURS[one.outcome])
-        door.out.say(f"{mark}{one.gate}: {one.summary}")
+        door.out.marked(
+            f"{one.outcome:<13}", _COLOURS[one.outcome], f"{one.gate}: {one.summary}"
+        )
 
 
 def shape(report: Report) -> Json:

@@ -36,12 +36,17 @@ class Output:
         """Print lines for people."""
         if not self.as_json:
             for line in lines:
-                typer.echo(line)
+                typer.echo(harmless(line))
+
+    def marked(self, mark: str, colour: str, line: str) -> None:
+        """Print a line for people that begins with a word in colour."""
+        if not self.as_json:
+            typer.echo(typer.style(mark, fg=colour) + harmless(line))
 
     def aside(self, *lines: str) -> None:
         """Print to standard error: progress and hints, never part of an answer."""
         for line in lines:
-            typer.echo(line, err=True)
+            typer.echo(harmless(line), err=True)
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Print columns; those that hold only numbers are aligned to the right."""
@@ -50,10 +55,26 @@ class Output:
     def findings(self, findings: Iterable[Finding]) -> None:
         """Print each finding with its figure, and what to do about those that failed."""
         for finding in findings:
-            mark = typer.style(f"{finding.status:<8}", fg=_COLOURS[finding.status])
-            self.say(f"{mark} {finding.check}: {finding.summary}")
+            self.marked(
+                f"{finding.status:<8}",
+                _COLOURS[finding.status],
+                f" {finding.check}: {finding.summary}",
+            )
             if finding.remedy and finding.status in {Status.FAILED, Status.WARNING}:
                 self.say(f"{'':<8} -> {finding.remedy}")
+
+
+def harmless(text: str) -> str:
+    """Return a text whose control characters a terminal shows instead of obeying.
+
+    Documents and names come from anywhere; an escape sequence of theirs could move the
+    cursor, retitle the window or hide what stands beside it.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in text
+    )
 
 
 def columns(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:

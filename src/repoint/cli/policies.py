@@ -43,7 +43,7 @@ def set_(
     if open_rollout is not None:
         door.out.say(
             f"the open rollout of {open_rollout} keeps the policy that it began with",
-            f"  -> to judge it anew: repoint abort {index}, then promote",
+            f"  -> while it is not promoted yet: repoint abort {index}, and it begins anew",
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, NewType
 
-from repoint.domain.errors import InvalidNameError
+from repoint.domain.errors import BadInputError, InvalidNameError
 
 #: Position in an index's document log; the first row has 1, 0 means "before the log".
 Lsn = NewType("Lsn", int)
@@ -65,6 +65,17 @@ def query_set_name(text: str) -> QuerySetName:
         InvalidNameError: it is not a letter followed by at most 62 of ``A-Za-z0-9_.-``.
     """
     return QuerySetName(_checked("query set", text))
+
+
+def actor_name(text: str) -> Actor:
+    """Return the text as the name of somebody who acts.
+
+    Raises:
+        BadInputError: it is blank, or has characters that a record cannot show.
+    """
+    if not text.strip() or not text.isprintable():
+        raise BadInputError(f"{text!r} cannot name anybody", hint="use printable characters")
+    return Actor(text)
 
 
 def collection_name(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from repoint.domain import audit
 from repoint.domain.access import Action, Role
-from repoint.domain.errors import BadInputError, BrokenAuditError, RefusedError
-from repoint.domain.ids import Actor, IndexName
+from repoint.domain.errors import BrokenAuditError, RefusedError
+from repoint.domain.ids import Actor, IndexName, actor_name
 from repoint.operations.session import Session, authorise
 
 
@@ -16,8 +16,7 @@ def grant(session: Session, actor: Actor, role: Role, index: IndexName | None) -
     owner keeps the admin's role, so that nobody is locked out.
     """
     authorise(session, Action.GRANT, index)
-    if not actor.strip() or not actor.isprintable():
-        raise BadInputError(f"{actor!r} cannot name anybody", hint="use printable characters")
+    actor_name(actor)
     with session.store.begin() as tx:
         if index is not None:
             tx.indexes.require(index)

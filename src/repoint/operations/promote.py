@@ -20,7 +20,7 @@ from repoint.operations import diff, golden, moving, reconcile
 from repoint.operations.checks import behaviour, standing
 from repoint.operations.freeze import require_thawed
 from repoint.operations.in_step import catch_up
-from repoint.operations.session import Session, authorise, in_turn, record
+from repoint.operations.session import Session, authorise, in_turn, record, require_reason
 from repoint.operations.spaces import Space
 from repoint.ports.evaluation import Evaluations
 
@@ -154,6 +154,7 @@ def _authorise_override(session: Session, index: IndexName, options: PromoteOpti
     """Going on without an evaluation overrides a gate, once there is something to compare."""
     if options.without_evaluation is None:
         return
+    require_reason(options.without_evaluation, of="a promotion without an evaluation")
     with session.store.read() as view:
         first = view.pointers.pointer(index).active is None
     if not first:

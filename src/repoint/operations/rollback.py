@@ -31,7 +31,7 @@ from repoint.domain.rollout import Event
 from repoint.operations import evidence, moving, verify
 from repoint.operations.checks import behaviour
 from repoint.operations.in_step import apply_deletes_first, catch_up
-from repoint.operations.session import Session, authorise, in_turn, record
+from repoint.operations.session import Session, authorise, in_turn, record, require_reason
 from repoint.operations.spaces import Space
 from repoint.ports.store import Transaction
 
@@ -100,12 +100,14 @@ def rollback(
     Finishes a rollback that died half way, instead of starting another.
 
     Raises:
+        BadInputError: the reason is empty; nothing changed.
         RefusedMoveError: there is no fallback; nothing changed.
         NotReadyError: the fallback cannot answer and ``insist`` is not given; nothing changed.
         OperationInProgressError: another live process is rolling back.
         StaleEpochError: someone moved the pointer first; nothing was merged.
     """
     began = session.clock.monotonic()
+    require_reason(reason, of="a rollback")
     authorise(session, Action.ROLLBACK, index, reason=reason)
     standing, alive = moving.unfinished(session, index)
     if standing is not None:

@@ -11,7 +11,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from repoint.domain.access import NEEDS, Action, permits
 from repoint.domain.audit import Outcome
 from repoint.domain.document import Json
-from repoint.domain.errors import NotPermittedError
+from repoint.domain.errors import BadInputError, NotPermittedError
 from repoint.domain.ids import Actor, IndexName
 from repoint.domain.operation import Process
 from repoint.operations.spaces import Spaces
@@ -74,7 +74,13 @@ def authorise(
 
     Raises:
         NotPermittedError: the actor lacks the role; nothing but the record was written.
+        BadInputError: the reason is not one line of printable text; nothing was written.
     """
+    if not reason.isprintable():
+        raise BadInputError(
+            f"the reason {reason!r} is kept on record and is not one line of printable text",
+            hint="write it in one line, without control characters",
+        )
     if may(session, action, index):
         return
     needs = NEEDS[action]
@@ -82,6 +88,16 @@ def authorise(
         session, action, index, reason=reason, outcome=Outcome.DENIED, details={"needs": needs}
     )
     raise NotPermittedError(actor=session.actor, action=action, index=index or "", needs=needs)
+
+
+def require_reason(reason: str, *, of: str) -> None:
+    """Refuse to go on without a why, where the record needs one (INV-7).
+
+    Raises:
+        BadInputError: it is empty or blank; nothing was written.
+    """
+    if not reason.strip():
+        raise BadInputError(f"{of} needs a reason, and this one is empty", hint="say why")
 
 
 def record(

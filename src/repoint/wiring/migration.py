@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from repoint.domain.access import Action
 from repoint.domain.errors import NotFoundError, NotPermittedError, RefusedError
-from repoint.domain.ids import Actor
+from repoint.domain.ids import Actor, actor_name
 from repoint.domain.operation import Process
 from repoint.operations.session import authorise
 from repoint.ports.clock import Clock
@@ -54,7 +54,7 @@ def migrate_store(
     require_postgres()
     from repoint.stores.sql.migrating import migrate  # noqa: PLC0415 - an extra
 
-    who = Actor(actor or os.environ.get("REPOINT_ACTOR") or user_name())
+    who = actor_name(actor or os.environ.get("REPOINT_ACTOR") or user_name())
     time = clock or SystemClock()
     _require_permission(home, home / config.file, who)
     host = LocalHost(time)

@@ -6,9 +6,17 @@ here equal those of ``domain.spec``, and a test compares them.
 
 from __future__ import annotations
 
-from typing import Annotated, Self, TypeAlias, get_args
+from typing import Annotated, Final, Self, TypeAlias, get_args
+from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from repoint.domain.spec import (
@@ -30,6 +38,24 @@ from repoint.text.steps import STEPS
 
 Option: TypeAlias = str | int | float | bool
 Name: TypeAlias = Annotated[str, Field(min_length=1)]
+#: In the name of a URL's parameter: its value is a secret.
+_SECRETS: Final = ("key", "token", "secret", "password", "signature")
+
+
+def _without_secret(location: str) -> str:
+    """Refuse a URL with a password or key: a spec is stored, shown and kept as evidence."""
+    parts = urlsplit(location)
+    names = [name.lower() for name, _ in parse_qsl(parts.query)]
+    if parts.password or any(word in name for name in names for word in _SECRETS):
+        message = (
+            "a spec is stored and shown, so no password or key may stand in it; name an "
+            "environment variable in api_key_env"
+        )
+        raise ValueError(message)
+    return location
+
+
+Location: TypeAlias = Annotated[str, AfterValidator(_without_secret)]
 
 
 class Section(BaseModel):
@@ -81,7 +107,7 @@ class ModelSection(Section):
     max_tokens: int | None = Field(
         None, ge=1, description="Tokens after which a text is cut; null asks the model"
     )
-    location: str = Field(
+    location: Location = Field(
         "", description="Folder, installed package or URL; not in the fingerprint"
     )
     api_key_env: str = Field(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from repoint.domain.errors import AlreadyExistsError, NotFoundError, StoreUnavailableError
-from repoint.domain.ids import Actor, ProcessId
+from repoint.domain.ids import ProcessId, actor_name
 from repoint.domain.operation import Process
 from repoint.operations.routing import Router
 from repoint.operations.session import Session
@@ -115,7 +115,7 @@ def open_workspace(
         archive=FolderArchive(home / config.evidence),
         process=process,
         announce=router.announce,
-        actor=Actor(actor or os.environ.get("REPOINT_ACTOR") or user_name()),
+        actor=actor_name(actor or os.environ.get("REPOINT_ACTOR") or user_name()),
         is_owner=opened.facts.is_owner,
     )
     return Workspace(

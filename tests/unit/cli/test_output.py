@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from repoint.cli.failures import plain
-from repoint.cli.output import columns, shortened
+from repoint.cli.output import columns, harmless, shortened
 from repoint.cli.progress import duration
 from repoint.domain.readiness import Finding, Status
 
@@ -49,3 +49,8 @@ def test_a_finding_becomes_plain_json() -> None:
 def test_moments_and_durations_become_iso_and_seconds() -> None:
     assert plain(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)) == "2026-01-02T03:04:05.000+00:00"
     assert plain([timedelta(seconds=1.5), {"a": (1, 2)}]) == [1.5, {"a": [1, 2]}]
+
+
+def test_control_characters_of_others_are_shown_and_not_obeyed() -> None:
+    assert harmless("\x1b]0;title\x07 text\u202e") == "\\x1b]0;title\\x07 text\\u202e"
+    assert harmless("one\ttwo\nthree é") == "one\ttwo\nthree é"

@@ -13,6 +13,7 @@ import pytest
 from repoint.domain.audit import Outcome
 from repoint.domain.document import Json
 from repoint.domain.errors import (
+    BadInputError,
     ConflictError,
     NotReadyError,
     OperationInProgressError,
@@ -70,6 +71,17 @@ def test_the_fallback_answers_again_with_everything_written_since(promoted: Stag
     assert (report.verified, report.replayed, report.late, report.frozen) == (True, 3, 0, False)
     assert stored(promoted, "v1", "new", "d1") == {"new"}
     sound(promoted)
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "two\nlines", "\x1b[31mred"])
+def test_a_rollback_without_a_reason_that_can_be_kept_changes_nothing(
+    promoted: Stage, reason: str
+) -> None:
+    before = active(promoted)
+    with pytest.raises(BadInputError):
+        rollback.rollback(promoted.session, INDEX, reason=reason, options=RollbackOptions())
+    assert active(promoted) == before
+    assert frozen(promoted) is None
 
 
 def test_without_a_fallback_nothing_changes(stage: Stage) -> None:

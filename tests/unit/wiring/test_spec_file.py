@@ -260,3 +260,13 @@ def test_the_reference_page_has_every_key_with_a_meaning() -> None:
 def test_the_json_schema_knows_the_short_form_of_hybrid() -> None:
     schema = spec_schema()
     assert "'boolean'" in str(schema["properties"])
+
+
+@pytest.mark.parametrize(
+    "location", ["http://u:s3cret@host/v1", "https://host/v1?api-key=s3cret&v=1"]
+)
+def test_a_location_with_a_secret_is_refused_and_not_repeated(location: str) -> None:
+    with pytest.raises(BadSpecError, match="api_key_env") as caught:
+        load_spec(f"model: {{provider: openai, name: x, location: '{location}'}}")
+    assert "location" in caught.value.message
+    assert "s3cret" not in caught.value.message

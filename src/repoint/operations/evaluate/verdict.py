@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
+from repoint.domain.document import Json
 from repoint.domain.evaluation import Evaluation
 from repoint.domain.gates import Outcome, finding
 from repoint.domain.ids import IndexName, ReleaseName
@@ -26,7 +28,11 @@ class StoredEvaluations:
     def verdict(
         self, index: IndexName, release: ReleaseName, *, against: ReleaseName | None
     ) -> Sequence[Finding]:
-        """Return whether the evaluation counts, then each gate; empty: nobody measured."""
+        """Return whether the evaluation counts, then each gate; empty: nobody measured.
+
+        Of an evaluation that is outdated only the gates that failed are told: a pass of
+        yesterday says nothing of today, but a measured loss stands until it is measured anew.
+        """
         if against is None:
             return []
         with self._session.store.read() as view:
@@ -39,17 +45,24 @@ class StoredEvaluations:
             )
         if newest is None:
             return []
+        if not self._of_these(newest):
+            return [_outdated(newest, "is of releases with other fingerprints", policy)]
         standing = self._standing(newest, policy)
-        if standing.status is not Status.OK:
-            return [standing]
         comparison, policy = read(self._session, newest)
-        return [
-            standing,
-            *(
-                finding(one, inconclusive_refuses=policy.policy.inconclusive_refuses)
-                for one in judge(comparison, policy.policy, seed=_SEED)
-            ),
-        ]
+        results = judge(comparison, policy.policy, seed=_SEED)
+        if standing.status is not Status.OK:
+            results = [one for one in results if one.outcome is Outcome.FAIL]
+        strict = policy.policy.inconclusive_refuses
+        return [standing, *(finding(one, inconclusive_refuses=strict) for one in results)]
+
+    def _of_these(self, evaluation: Evaluation) -> bool:
+        """Return whether the releases of these names are still the ones that were measured."""
+        names = (evaluation.candidate, evaluation.baseline)
+        with self._session.store.read() as view:
+            found = tuple(
+                view.releases.get(evaluation.index, name).fingerprint for name in names
+            )
+        return found == (evaluation.candidate_fingerprint, evaluation.baseline_fingerprint)
 
     def _standing(self, evaluation: Evaluation, policy: PolicyVersion) -> Finding:
         """Return whether an evaluation still says something about today."""
@@ -61,41 +74,49 @@ class StoredEvaluations:
                 view.runs.get(index, evaluation.baseline_run),
             ]
             since = min(run.lsn for run in runs)
-            names = (evaluation.candidate, evaluation.baseline)
-            fingerprints = tuple(view.releases.get(index, name).fingerprint for name in names)
             head = view.log.head(index)
             rows = view.log.backlog(index, above=since, upto=head).rows
         age = self._session.clock.now() - min(run.at for run in runs)
+        hours = age.total_seconds() / 3600
         asked = f"{evaluation.query_set}@{evaluation.version}"
-        outdated = ""
-        measured = (evaluation.candidate_fingerprint, evaluation.baseline_fingerprint)
-        if measured != fingerprints:
-            outdated = "is of releases with other fingerprints"
-        elif age > limits.expires:
-            outdated = (
-                f"is {age.total_seconds() / 3600:.1f} hours old, more than "
-                f"{limits.expires_hours:g}"
-            )
+        figures: dict[str, Json] = {"hours": round(hours, 3), "rows": rows}
+        why = ""
+        if age > limits.expires:
+            why = f"is {hours:.1f} hours old, more than {limits.expires_hours:g}"
         elif rows > limits.max_lag:
-            outdated = f"is {rows:,} log rows behind, more than {limits.max_lag:,}"
+            why = f"is {rows:,} log rows behind, more than {limits.max_lag:,}"
         elif newest != evaluation.version:
-            outdated = f"used {asked}, and version {newest} is the newest"
-        named = f"{evaluation.id} of {evaluation.candidate} against {evaluation.baseline}"
-        again = (
-            f"repoint evaluate {index} {evaluation.candidate} --queries {evaluation.query_set}"
-        )
+            why = f"used {asked}, and version {newest} is the newest"
+        if why:
+            return _outdated(evaluation, why, policy, figures)
         return Finding(
             check="evaluation",
-            status=Status.FAILED if outdated else Status.OK,
-            summary=f"evaluation {named} {outdated}"
-            if outdated
-            else f"{named} on {asked}, judged by policy {policy.version}",
-            figures={
-                "evaluation": evaluation.id,
-                "policy": policy.version,
-                "hours": round(age.total_seconds() / 3600, 3),
-                "rows": rows,
-                **({"outcome": Outcome.ERROR.value} if outdated else {}),
-            },
-            remedy=f"measure again: {again}" if outdated else "",
+            status=Status.OK,
+            summary=f"{_named(evaluation)} on {asked}, judged by policy {policy.version}",
+            figures={"evaluation": evaluation.id, "policy": policy.version, **figures},
         )
+
+
+def _named(evaluation: Evaluation) -> str:
+    return f"{evaluation.id} of {evaluation.candidate} against {evaluation.baseline}"
+
+
+def _outdated(
+    evaluation: Evaluation,
+    why: str,
+    policy: PolicyVersion,
+    figures: Mapping[str, Json] = MappingProxyType({}),
+) -> Finding:
+    return Finding(
+        check="evaluation",
+        status=Status.FAILED,
+        summary=f"evaluation {_named(evaluation)} {why}",
+        figures={
+            "evaluation": evaluation.id,
+            "policy": policy.version,
+            **figures,
+            "outcome": Outcome.ERROR.value,
+        },
+        remedy=f"measure again: repoint evaluate {evaluation.index} {evaluation.candidate} "
+        f"--queries {evaluation.query_set}",
+    )

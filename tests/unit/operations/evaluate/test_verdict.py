@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.unit.operations.evaluate.conftest import Judged
 
-from repoint.domain.errors import NotReadyError
+from repoint.domain.errors import BadInputError, NotReadyError
 from repoint.domain.ids import ReleaseName
 from repoint.domain.policy import (
     CostGate,
@@ -180,3 +180,30 @@ def test_groups_that_are_not_there_fail(judged: Judged) -> None:
     judged.add(judged.questions(group=""))
     judged.evaluate()
     assert outcomes(judged)["gate:relevance"] == "fail"
+
+
+def test_a_measured_loss_stands_when_its_evaluation_is_outdated(judged: Judged) -> None:
+    reopen(judged, policy(RecallGate(measure="P@1", minimum=2.0), hours=2.0, lag=3))
+    judged.evaluate()
+    assert "fail: " in refused(judged, why="we like it")
+    outdated = (
+        lambda: judged.add(judged.questions(6)),
+        lambda: judged.stage.write({f"n{n}": f"new {n}" for n in range(4)}),
+        lambda: judged.stage.clock.advance(timedelta(hours=3)),
+    )
+    for happens in outdated:
+        happens()
+        assert "fail: " in refused(judged, why="we like it")
+
+
+def test_of_an_outdated_evaluation_that_passed_only_its_age_is_told(judged: Judged) -> None:
+    reopen(judged, policy(lag=3))
+    judged.evaluate()
+    judged.stage.write({f"n{n}": f"new {n}" for n in range(4)})
+    assert list(outcomes(judged)) == ["evaluation"]
+    assert judged.promote(why="it is known to be good").epoch == 2
+
+
+def test_an_override_says_why(judged: Judged) -> None:
+    with pytest.raises(BadInputError, match="needs a reason"):
+        judged.promote(why="  ")
