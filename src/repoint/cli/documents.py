@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 from collections.abc import Iterator
 from enum import StrEnum
@@ -15,7 +16,7 @@ from repoint.cli.arguments import IndexName
 from repoint.cli.door import Door, command
 from repoint.cli.output import Output
 from repoint.cli.progress import Bar
-from repoint.domain.errors import BadInputError, BadLineError
+from repoint.domain.errors import BadInputError, BadLineError, FieldTypeError
 
 if TYPE_CHECKING:
     from repoint.client import Index
@@ -133,7 +134,7 @@ def ingest(  # noqa: PLR0913 - each is an option that people type
             with open_source(
                 file, format=kind, start_line=start_line, on_bad_line=taker
             ) as source:
-                for done in _take(handle, source):
+                for done in _take(handle, source, bad=bad if skip_bad_lines else None):
                     head = done.head
                     written, unchanged = written + done.written, unchanged + done.unchanged
         _wait(handle, wait)
@@ -185,26 +186,64 @@ def delete(
         _tell_lag(door.out, handle)
 
 
-def _take(handle: Index, source: Source) -> Iterator[Appended]:
+class _Intake:
+    """The documents of a file on their way into the log, and the lines that they came from."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._unread = iter(source)
+        #: Handed on and not in the log yet: a batch, at most.
+        self._pending: list[tuple[int, Document]] = []
+        self.taken = 0
+
+    def documents(self) -> Iterator[Document]:
+        """Hand on what is not in the log: first what an earlier call handed on in vain."""
+        again, self._pending = self._pending, []
+        for line, document in itertools.chain(again, self._unread):
+            self._pending.append((line, document))
+            yield document
+
+    def settle(self, done: Appended) -> None:
+        """Take note that all that was handed on is in the log."""
+        self._pending.clear()
+        self.taken += done.written + done.unchanged
+
+    def blame(self, error: FieldTypeError) -> BadLineError:
+        """Take the document out of those that are not in the log, and name its line."""
+        at = max(n for n, (_, one) in enumerate(self._pending) if one.id == error.document)
+        line, _ = self._pending.pop(at)
+        return BadLineError(
+            source=self._source.name, line=line, why=error.message, hint=error.hint
+        )
+
+
+def _take(handle: Index, source: Source, *, bad: Rejects | None) -> Iterator[Appended]:
     """Write a file batch by batch; yield what each batch did."""
-    taken = 0
+    intake = _Intake(source)
     with Bar(f"ingest {source.name}", total=source.size_bytes) as bar:
-        try:
-            for done in handle.ingest(_documents(source)):
-                taken += done.written + done.unchanged
-                bar.show(source.position_bytes, note=f"{taken:,} documents")
-                yield done
-        except BadLineError as error:
-            error.add_note(
-                f"{taken:,} documents before it are in the log; correct the line and repeat "
-                "the command, or go past bad lines with --skip-bad-lines"
-            )
-            raise
+        while True:
+            try:
+                for done in handle.ingest(intake.documents()):
+                    intake.settle(done)
+                    bar.show(source.position_bytes, note=f"{intake.taken:,} documents")
+                    yield done
+            except BadLineError as error:
+                raise _noted(error, intake.taken) from None
+            except FieldTypeError as error:
+                told = intake.blame(error)
+                if bad is None:
+                    raise _noted(told, intake.taken) from error
+                bad.take(told, error.document.encode())
+            else:
+                return
 
 
-def _documents(source: Source) -> Iterator[Document]:
-    for _, document in source:
-        yield document
+def _noted(error: BadLineError, taken: int) -> BadLineError:
+    error.add_note(
+        f"{taken:,} documents before it are in the log; correct the line and repeat "
+        "the command, or go past bad lines with --skip-bad-lines"
+    )
+    return error
 
 
 def _wait(handle: Index, wait: WaitFor) -> None:

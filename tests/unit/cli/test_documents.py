@@ -107,3 +107,20 @@ def test_rejects_that_cannot_be_written_are_an_error(docs: Shell) -> None:
     nowhere = str(Path(docs.folder) / "no" / "such" / "folder.jsonl")
     said = docs.refused(3, "ingest", "docs", path, "--skip-bad-lines", "--rejects", nowhere)
     assert "--rejects FILE" in said
+
+
+def test_a_field_of_another_type_is_a_bad_line_like_any_other(shell: Shell) -> None:
+    shell.ok("init")
+    shell.ok("index", "create", "docs")
+    rows = [{"_id": f"d{n}", "text": f"text {n}", "metadata": {"n": n}} for n in range(2_500)]
+    rows[2_100]["metadata"] = {"n": "many"}
+    file = shell.file("typed.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+
+    said = shell.refused(3, "ingest", "docs", file)
+
+    assert "typed.jsonl, line 2101: document 'd2100': field 'n' is text here" in said
+    assert "2,000 documents before it are in the log" in said
+    rejects = str(shell.folder / "rejects.jsonl")
+    done = shell.json("ingest", "docs", file, "--skip-bad-lines", "--rejects", rejects)
+    assert (done["written"], done["unchanged"], done["rejected"]) == (499, 2_000, 1)
+    assert json.loads(Path(rejects).read_text("utf-8"))["line"] == 2101

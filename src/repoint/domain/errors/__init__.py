@@ -5,6 +5,7 @@
             BadInputError               what was given is malformed: correct it
                 InvalidNameError
                 BadLineError
+                FieldTypeError
                 BadSpecError
                 BadFilterError
                 UnknownFieldError
@@ -48,6 +49,7 @@ from repoint.domain.errors.bad_input import (
     BadInputError,
     BadLineError,
     BadSpecError,
+    FieldTypeError,
     InvalidNameError,
     UnknownFieldError,
 )
@@ -106,6 +108,7 @@ __all__ = [
     "ConflictError",
     "CorruptionError",
     "DimensionsError",
+    "FieldTypeError",
     "FingerprintMismatchError",
     "FrozenError",
     "HeldError",

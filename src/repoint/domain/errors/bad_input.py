@@ -38,6 +38,21 @@ class BadLineError(BadInputError):
         super().__init__(f"{source}, line {line}: {why}", hint=hint)
 
 
+class FieldTypeError(BadInputError):
+    """A document's metadata field has another type than the index has seen for it."""
+
+    code = "field-type"
+
+    def __init__(self, *, index: str, document: str, field: str, found: str, seen: str) -> None:
+        self.index, self.document, self.field = index, document, field
+        self.found, self.seen = found, seen
+        super().__init__(
+            f"document {document!r}: field {field!r} is {found} here, but {seen} in the "
+            f"documents that index {index!r} has seen before",
+            hint="give the value in that type, or use another field",
+        )
+
+
 class BadSpecError(BadInputError):
     """A release spec is malformed."""
 

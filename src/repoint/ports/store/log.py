@@ -38,7 +38,7 @@ class DocumentLog(Protocol):
 
         Raises:
             NotFoundError: no such index.
-            BadInputError: a metadata field has another type than the index has seen for it.
+            FieldTypeError: a field has another type than the index has seen for it.
         """
         ...
 

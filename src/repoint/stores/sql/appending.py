@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from repoint.domain.document import Document, FieldType, Json
-from repoint.domain.errors import BadInputError
+from repoint.domain.errors import BadInputError, FieldTypeError
 from repoint.domain.ids import DocumentId, IndexName, Lsn
 from repoint.ports.store import Appended
 from repoint.stores.sql.dialect import insert, insert_on, is_text, members, positional
@@ -205,7 +205,7 @@ def _new_fields(
     """Return what the index learns about fields from these documents.
 
     Raises:
-        BadInputError: a field has another type than before.
+        FieldTypeError: a field has another type than before.
     """
     known: dict[str, FieldType | None] | None = None
     learnt: dict[str, FieldType | None] = {}
@@ -218,10 +218,8 @@ def _new_fields(
             kind = _kind(value)
             seen = known.get(name)
             if kind is not None and seen is not None and kind is not seen:
-                raise BadInputError(
-                    f"document {document.id!r}: field {name!r} is {kind} here, but {seen} "
-                    f"in the documents that index {index!r} has seen before",
-                    hint="give the value in that type, or use another field",
+                raise FieldTypeError(
+                    index=index, document=document.id, field=name, found=kind, seen=seen
                 )
             if name not in known or (seen is None and kind is not None):
                 known[name] = learnt[name] = kind
