@@ -117,7 +117,7 @@ def list_(door: Door, index: IndexName) -> None:
     """List the bridges of an index, newest first, and what each keeps."""
     with door.workspace() as opened:
         found = opened.index(index).bridges.all()
-    door.out.json([_shape(one) for one in found])
+    door.out.json({"index": index, "bridges": [_shape(one) for one in found]})
     if not found:
         door.out.say(f"no bridge of {index}; queries go to each release's own model")
         return
