@@ -85,7 +85,7 @@ def test_the_version_counts_the_revisions() -> None:
     folder = Path(schema.__file__).parent / "migrations"
     revisions = list(ScriptDirectory(str(folder)).walk_revisions())
 
-    assert len(revisions) == schema.VERSION
+    assert max(int(one.revision) for one in revisions) == schema.VERSION
 
 
 def test_opening_a_current_store_does_not_load_alembic(file: Path) -> None:

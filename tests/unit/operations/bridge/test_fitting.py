@@ -1,24 +1,26 @@
 """A map between spaces is found where there is one, and judged on pairs that it never saw."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from repoint.domain.bridge import MapMethod
 from repoint.operations.bridge.fitting import fit
 from repoint.operations.bridged import apply
+from repoint.ports.backend import FloatMatrix
 
 ROWS = 400
 
 
-def unit(rows: np.ndarray) -> np.ndarray:
+def unit(rows: npt.NDArray[np.float64]) -> FloatMatrix:
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-def vectors(dimensions: int, *, seed: int = 1) -> np.ndarray:
+def vectors(dimensions: int, *, seed: int = 1) -> FloatMatrix:
     return unit(np.random.default_rng(seed).normal(size=(ROWS, dimensions)) + 0.3)
 
 
-def rotation(source: int, target: int) -> np.ndarray:
+def rotation(source: int, target: int) -> FloatMatrix:
     square = np.random.default_rng(2).normal(size=(max(source, target),) * 2)
     return np.asarray(np.linalg.qr(square)[0][:source, :target])
 
