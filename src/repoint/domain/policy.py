@@ -13,9 +13,12 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import ClassVar, Final, TypeAlias
 
+from repoint.domain import triggers
 from repoint.domain.document import Json
-from repoint.domain.errors import CorruptionError
+from repoint.domain.durations import duration, written
+from repoint.domain.errors import BadInputError, CorruptionError
 from repoint.domain.ids import Actor
+from repoint.domain.triggers import UNRULED, GuardRules, Trigger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +137,10 @@ class Policy:
     #: Whether a gate that cannot tell stands in the way; else it warns.
     inconclusive_refuses: bool = True
     gates: tuple[Gate, ...]
+    #: How old the drill of a promotion may be; None asks for no drill.
+    readiness: timedelta | None = None
+    guard: GuardRules = UNRULED
+    triggers: tuple[Trigger, ...] = ()
 
     @property
     def expires(self) -> timedelta:
@@ -176,6 +183,11 @@ def as_tree(policy: Policy) -> dict[str, Json]:
             }
             for one in policy.gates
         ],
+        "readiness": {
+            "max_age": None if policy.readiness is None else written(policy.readiness)
+        },
+        "guard": triggers.as_tree(policy.guard),
+        "triggers": [triggers.as_tree(one) for one in policy.triggers],
     }
 
 
@@ -187,25 +199,35 @@ def from_tree(tree: Mapping[str, Json]) -> Policy:
     """
     try:
         return _policy(tree)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, BadInputError) as error:
         raise CorruptionError(f"a stored policy cannot be read: {error}") from error
 
 
 def _policy(tree: Mapping[str, Json]) -> Policy:
     gates: list[Gate] = []
-    listed = tree["gates"]
-    if not isinstance(listed, list):
-        raise TypeError("its gates are no list")
-    for one in listed:
-        if not isinstance(one, dict):
-            raise TypeError("a gate is no object")
+    for one in _objects(tree["gates"]):
         kind = GATES[str(one["gate"])]
         given = {name: value for name, value in one.items() if name != "gate"}
         gates.append(kind(**given))  # type: ignore[arg-type]  # its own values, written by as_tree
+    # A policy that an earlier version stored declares none of these.
+    ready, guard = tree.get("readiness"), tree.get("guard")
+    max_age = ready.get("max_age") if isinstance(ready, dict) else None
     return Policy(
         queries=str(tree["queries"]),
         expires_hours=float(str(tree["expires_hours"])),
         max_lag=int(str(tree["max_lag"])),
         inconclusive_refuses=tree["inconclusive"] == "refuse",
         gates=tuple(gates),
+        readiness=None if max_age is None else duration(str(max_age)),
+        guard=triggers.rules_of(guard) if isinstance(guard, dict) else UNRULED,
+        triggers=tuple(triggers.trigger_of(one) for one in _objects(tree.get("triggers", []))),
     )
+
+
+def _objects(listed: Json) -> list[dict[str, Json]]:
+    if not isinstance(listed, list):
+        raise TypeError("what is listed is no list")
+    found = [one for one in listed if isinstance(one, dict)]
+    if len(found) != len(listed):
+        raise TypeError("what is listed is no object")
+    return found

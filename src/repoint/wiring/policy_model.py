@@ -13,6 +13,12 @@ from pydantic import Field, model_validator
 from repoint.domain import policy as domain
 from repoint.domain.policy import Gate, Policy
 from repoint.wiring.spec_model import Section
+from repoint.wiring.trigger_model import (
+    Duration,
+    GuardSection,
+    TriggerSection,
+    given_trigger,
+)
 
 
 class OnDoubt(StrEnum):
@@ -130,6 +136,14 @@ SECTIONS: tuple[type[Section], ...] = (
 )
 
 
+class ReadinessSection(Section):
+    """How fresh the rehearsal of a promotion must be."""
+
+    max_age: Duration | None = Field(
+        None, description="How old a drill may be; null: a promotion asks for none"
+    )
+
+
 class PolicyFile(Section):
     """A policy file."""
 
@@ -146,6 +160,13 @@ class PolicyFile(Section):
     gates: tuple[GateSection, ...] = Field(
         min_length=1, strict=False, description="What must hold; each has its table below"
     )
+    readiness: ReadinessSection = Field(
+        default_factory=ReadinessSection, description="See `readiness` below"
+    )
+    guard: GuardSection = Field(default_factory=GuardSection, description="See `guard` below")
+    triggers: tuple[TriggerSection, ...] = Field(
+        (), strict=False, description="What sends a release back; each has its table below"
+    )
 
     def policy(self) -> Policy:
         """Return the policy that the file describes."""
@@ -155,6 +176,9 @@ class PolicyFile(Section):
             max_lag=self.max_lag,
             inconclusive_refuses=self.inconclusive is OnDoubt.REFUSE,
             gates=tuple(_gate(one) for one in self.gates),
+            readiness=self.readiness.max_age,
+            guard=self.guard.rules(),
+            triggers=tuple(given_trigger(one) for one in self.triggers),
         )
 
 
