@@ -47,6 +47,9 @@ class Action(StrEnum):
     DROP = "drop"
     ERASE = "erase"
     RECONCILE = "reconcile"
+    GUARD = "guard"
+    ALERT = "alert"
+    DRILL = "drill"
     POLICY = "policy"
     GRANT = "grant"
     MIGRATE_STORE = "migrate-store"
@@ -72,6 +75,9 @@ NEEDS: Final[Mapping[Action, Role]] = MappingProxyType(
         Action.RETIRE: Role.OPERATOR,
         Action.HOLD: Role.OPERATOR,
         Action.RECONCILE: Role.OPERATOR,
+        Action.GUARD: Role.OPERATOR,
+        Action.ALERT: Role.OPERATOR,
+        Action.DRILL: Role.OPERATOR,
         Action.POLICY: Role.APPROVER,
         Action.OVERRIDE: Role.APPROVER,
         Action.RELEASE_HOLD: Role.APPROVER,

@@ -123,8 +123,10 @@ class GuardSuite(Suite):
         """[one-guard]: until its lease runs out or it lets go."""
         with_index(store)
         with store.begin() as tx:
+            assert tx.guarding.holder(DOCS) is None
             assert tx.guarding.take(DOCS, ONE, now=NOW, until=SOON)
         with another.begin() as tx:
+            assert tx.guarding.holder(DOCS) == ONE
             assert not tx.guarding.take(DOCS, TWO, now=NOW, until=LATER)
             tx.guarding.let_go(DOCS, TWO)
         with store.begin() as tx:

@@ -21,6 +21,10 @@ class Guarding(Protocol):
         """Take or keep the guard's lease; False while another holds it [one-guard]."""
         ...
 
+    def holder(self, index: IndexName) -> ProcessId | None:
+        """Return who took the lease last, whether it has run out or not."""
+        ...
+
     def let_go(self, index: IndexName, owner: ProcessId) -> None:
         """Give the lease back; one that is not held is no error."""
         ...

@@ -50,6 +50,13 @@ class SqlGuarding:
         )
         return True
 
+    def holder(self, index: IndexName) -> ProcessId | None:
+        """Return who took the lease last, whether it has run out or not."""
+        found = self._connection.scalar(
+            sa.select(guard_leases.c.owner).where(guard_leases.c.index_name == index)
+        )
+        return None if found is None else ProcessId(found)
+
     def let_go(self, index: IndexName, owner: ProcessId) -> None:
         """Give the lease back; one that is not held is no error."""
         self._connection.execute(
