@@ -46,6 +46,7 @@ from repoint.sources.files.record import document_of
 from repoint.wiring.workspace import Workspace
 
 if TYPE_CHECKING:
+    from repoint.client.guarding import Guarding, RunningGuard
     from repoint.client.judging import Judging
 
 #: What a writer waits for besides the log: nothing, the release that answers, every live one.
@@ -199,6 +200,20 @@ class Index:
         from repoint.client.judging import Judging  # noqa: PLC0415 - a rollback needs none of it
 
         return Judging(self._session, self._name)
+
+    @property
+    def guarding(self) -> Guarding:
+        """Looks, decisions and alerts of the index's guard, and a guard to run."""
+        from repoint.client.guarding import Guarding  # noqa: PLC0415 - as above
+
+        return Guarding(self._session, self._name)
+
+    def guard(self, *, dry_run: bool = False) -> RunningGuard:
+        """Return a guard that goes back by itself while its context is entered.
+
+        It looks in a thread of its own, as the policy declares, and acts as ``guard``.
+        """
+        return self.guarding.run(dry_run=dry_run)
 
     # Catching up
 
