@@ -46,6 +46,7 @@ from repoint.testing.store_samples import (
     with_documents,
     with_index,
 )
+from repoint.testing.store_traffic import TelemetrySuite
 
 #: Long enough that only a broken store needs it; nothing waits for its end otherwise.
 PATIENCE_SECONDS = 30.0
@@ -283,6 +284,7 @@ class StoreSuite(
     QuerySetSuite,
     RunSuite,
     PolicySuite,
+    TelemetrySuite,
 ):
     """What every store promises; a concrete class brings ``store`` and ``another``."""
 

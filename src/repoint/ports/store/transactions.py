@@ -11,6 +11,7 @@ from repoint.ports.store.log import DocumentLog, Indexes
 from repoint.ports.store.moves import Operations, Pointers, Processes
 from repoint.ports.store.records import Access, Audit
 from repoint.ports.store.releases import DeadLetters, Releases
+from repoint.ports.store.traffic import Telemetry
 
 
 class Transaction(Protocol):
@@ -79,6 +80,11 @@ class Transaction(Protocol):
     @property
     def policies(self) -> Policies:
         """What must hold before a release may answer."""
+        ...
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """What was measured of live queries."""
         ...
 
 

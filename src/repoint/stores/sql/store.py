@@ -29,6 +29,7 @@ from repoint.stores.sql.processes import SqlProcesses
 from repoint.stores.sql.query_sets import SqlQuerySets
 from repoint.stores.sql.releases import SqlReleases
 from repoint.stores.sql.runs import SqlRuns
+from repoint.stores.sql.telemetry import SqlTelemetry
 
 
 class Database(Protocol):
@@ -68,6 +69,7 @@ class SqlTransaction:
     query_sets: SqlQuerySets
     runs: SqlRuns
     policies: SqlPolicies
+    telemetry: SqlTelemetry
 
     @staticmethod
     def on(connection: sa.Connection, *, clock: Clock) -> SqlTransaction:
@@ -86,6 +88,7 @@ class SqlTransaction:
             query_sets=SqlQuerySets(connection),
             runs=SqlRuns(connection),
             policies=SqlPolicies(connection),
+            telemetry=SqlTelemetry(connection),
         )
 
 
