@@ -31,14 +31,15 @@ CALLED_BY_DECORATOR: Final = (
 )
 #: Called by a name fixed elsewhere: pytest's hooks and tests, pydantic's settings, a request
 #: handler's methods, what is set on the objects of onnxruntime and tokenizers, an importer's
-#: methods, protocols named in casts, a command group's, a YAML writer's settings, and what
-#: Python itself calls on a class.
+#: methods, protocols named in casts, a command group's, a metric collector's method, a YAML
+#: writer's settings, and what Python itself calls on a class.
 CALLED_BY_NAME: Final = (
     "Test*",
     "__*__",
     "*Driver",
     "Representer",
     "allow_unicode",
+    "collect",
     "create_module",
     "default_flow_style",
     "do_POST",

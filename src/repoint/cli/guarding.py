@@ -100,7 +100,7 @@ def run(
     token = os.environ.get(TOKEN_VARIABLE, "").strip()
     if listen and not token:
         raise RefusedError(
-            f"--listen takes alerts from whoever knows a token, and {TOKEN_VARIABLE} is not set",
+            f"--listen takes alerts from whoever knows a token: {TOKEN_VARIABLE} is not set",
             hint=f"export {TOKEN_VARIABLE}=$(openssl rand -hex 32)",
         )
     with (
@@ -233,7 +233,8 @@ def _tell_decision(door: Door, one: Decision) -> None:
 
 def _sentence(one: Decision) -> str:
     at = f"{one.at:%Y-%m-%d %H:%M:%S} UTC"
-    what = f"decision {one.number}  {at}  {one.act.value} from epoch {one.epoch}: {one.state.value}"
+    what = f"decision {one.number}  {at}  {one.act.value} from epoch {one.epoch}"
+    what = f"{what}: {one.state.value}"
     outcome = one.outcome
     if "held_back" in outcome:
         return f"{what} ({outcome['held_back']})"

@@ -43,6 +43,9 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "status": Entry("state", "Show who answers and how far every live release is behind."),
         "history": Entry("state", "List the pointer's moves, newest first."),
         "check": Entry("state", "Go through the rollback checklist."),
+        "telemetry": Entry(
+            "telemetry", "Show what was measured of live queries, by release and arm."
+        ),
         "diff": Entry("diffing", "Compare a release with the log, or two releases."),
         "rollback": Entry("moves", "Go back to the fallback, and prove that it answers."),
         "guard": Entry(

@@ -47,6 +47,7 @@ from repoint.testing.store_samples import (
     with_documents,
     with_index,
 )
+from repoint.testing.store_traffic import TelemetrySuite
 
 #: Long enough that only a broken store needs it; nothing waits for its end otherwise.
 PATIENCE_SECONDS = 30.0
@@ -286,6 +287,7 @@ class StoreSuite(
     PolicySuite,
     GuardSuite,
     DrillSuite,
+    TelemetrySuite,
 ):
     """What every store promises; a concrete class brings ``store`` and ``another``."""
 

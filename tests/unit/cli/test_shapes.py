@@ -107,6 +107,12 @@ def test_every_moving_command_prints_the_shape_that_is_promised(shell: Shell) ->
             assert found == PROMISED[name], name
 
 
+def test_telemetry_prints_the_shape_that_is_promised(shell: Shell) -> None:
+    shell.promoted()
+    shell.ok("search", "docs", "number 3")
+    assert shape(shell.json("telemetry", "docs")) == PROMISED["telemetry"]
+
+
 def test_an_error_is_json_on_standard_error_and_nothing_else(docs: Shell) -> None:
     result = docs.run("search", "nosuch", "a question", "--json")
     assert result.exit_code == 3

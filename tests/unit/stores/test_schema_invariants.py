@@ -38,6 +38,7 @@ from repoint.testing.store_samples import (
     release,
     with_documents,
 )
+from repoint.testing.store_traffic import measured
 from repoint.wiring.clock import SystemClock
 
 V3: Final = ReleaseName("v3")
@@ -401,6 +402,7 @@ def fill(store: SqlStore) -> None:
         tx.runs.add_evaluation(evaluation(candidate=run(), baseline=run()))
         tx.pointers.advance(tx.pointers.open_rollout(DOCS, V1, at=NOW), Event.ABORT, at=NOW)
         tx.pointers.open_rollout(DOCS, V2, at=NOW)
+        tx.telemetry.put([measured()])
         tx.operations.begin(operation("first"))
         tx.operations.reach(operation("first"), Step.DONE)
         tx.operations.begin(operation("second"))

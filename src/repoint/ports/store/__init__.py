@@ -13,6 +13,7 @@ from repoint.ports.store.log import Appended, DocumentLog, Indexes
 from repoint.ports.store.moves import Operations, Pointers, Processes
 from repoint.ports.store.records import Access, Audit
 from repoint.ports.store.releases import DeadLetters, Releases
+from repoint.ports.store.traffic import Telemetry
 from repoint.ports.store.transactions import ChangeFeed, Store, Transaction
 
 __all__ = [
@@ -34,5 +35,6 @@ __all__ = [
     "Releases",
     "Runs",
     "Store",
+    "Telemetry",
     "Transaction",
 ]

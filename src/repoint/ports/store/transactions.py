@@ -12,6 +12,7 @@ from repoint.ports.store.log import DocumentLog, Indexes
 from repoint.ports.store.moves import Operations, Pointers, Processes
 from repoint.ports.store.records import Access, Audit
 from repoint.ports.store.releases import DeadLetters, Releases
+from repoint.ports.store.traffic import Telemetry
 
 
 class Transaction(Protocol):
@@ -90,6 +91,11 @@ class Transaction(Protocol):
     @property
     def drills(self) -> Drills:
         """What was rehearsed."""
+        ...
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """What was measured of live queries."""
         ...
 
 

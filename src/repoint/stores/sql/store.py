@@ -31,6 +31,7 @@ from repoint.stores.sql.processes import SqlProcesses
 from repoint.stores.sql.query_sets import SqlQuerySets
 from repoint.stores.sql.releases import SqlReleases
 from repoint.stores.sql.runs import SqlRuns
+from repoint.stores.sql.telemetry import SqlTelemetry
 
 
 class Database(Protocol):
@@ -72,6 +73,7 @@ class SqlTransaction:
     policies: SqlPolicies
     guarding: SqlGuarding
     drills: SqlDrills
+    telemetry: SqlTelemetry
 
     @staticmethod
     def on(connection: sa.Connection, *, clock: Clock) -> SqlTransaction:
@@ -92,6 +94,7 @@ class SqlTransaction:
             policies=SqlPolicies(connection),
             guarding=SqlGuarding(connection),
             drills=SqlDrills(connection),
+            telemetry=SqlTelemetry(connection),
         )
 
 

@@ -11,7 +11,7 @@ from repoint.stores.sql.migrations.guarding import add_guards
 from repoint.stores.sql.migrations.guarding_guards import GUARDS
 
 revision = "0006"
-down_revision = "0002"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
