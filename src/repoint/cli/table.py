@@ -37,6 +37,10 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
             "evaluating", "Ask two releases the same questions, and judge the difference."
         ),
         "runs": Entry("runs", "List and show stored evaluations and runs."),
+        "drill": Entry(
+            "drilling",
+            "Rehearse a promotion and its rollback, without touching what is served.",
+        ),
         "promote": Entry("moves", "Let a release answer, once it is ready."),
         "search": Entry("asking", "Ask whoever answers now, or a release by name."),
         "route": Entry("asking", "Print who answers now: release, epoch, collection."),

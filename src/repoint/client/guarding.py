@@ -9,8 +9,10 @@ from types import TracebackType
 from typing import Self
 
 from repoint.domain.access import Action
+from repoint.domain.drills import Drill
 from repoint.domain.guarding import GUARD, Alert, Decision, Look
-from repoint.domain.ids import IndexName, actor_name
+from repoint.domain.ids import IndexName, actor_name, release_name
+from repoint.operations.drill import drill
 from repoint.operations.guard.alerts import take_alerts
 from repoint.operations.guard.looking import Seen, look_once
 from repoint.operations.guard.running import Guard
@@ -92,6 +94,23 @@ class Guarding:
         authorise(self._session, Action.READ, self._name)
         with self._session.store.read() as view:
             return view.guarding.alerts(self._name)
+
+    def drill(self, release: str | None = None) -> Drill:
+        """Rehearse a promotion of the release, or of none, and the rollback; keep the times.
+
+        Nothing that is served changes; it is done by whoever opened the workspace.
+
+        Raises:
+            RefusedError: nothing could go back.
+        """
+        name = None if release is None else release_name(release)
+        return drill(self._session, self._name, name)
+
+    def drills(self, *, limit: int | None = None) -> list[Drill]:
+        """Return earlier drills, newest first."""
+        authorise(self._session, Action.READ, self._name)
+        with self._session.store.read() as view:
+            return view.drills.all(self._name, limit=limit)
 
     @property
     def name(self) -> IndexName:

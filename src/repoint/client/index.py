@@ -213,7 +213,7 @@ class Index:
 
     @property
     def guarding(self) -> Guarding:
-        """Looks, decisions and alerts of the index's guard, and a guard to run."""
+        """Looks, decisions and alerts of the index's guard, a guard to run, and drills."""
         from repoint.client.guarding import Guarding  # noqa: PLC0415 - as above
 
         return Guarding(self._session, self._name)

@@ -29,10 +29,10 @@ from repoint.domain.pointer import Pointer
 from repoint.domain.policy import PolicyVersion
 from repoint.domain.triggers import Act, Declared, Trigger
 from repoint.operations.acknowledge import is_alive
-from repoint.operations.evaluate.evaluating import policy_for
 from repoint.operations.guard import acting
 from repoint.operations.guard.judging import judge
 from repoint.operations.guard.sight import Scene, Sight
+from repoint.operations.in_force import policy_for
 from repoint.operations.session import Session, authorise
 from repoint.ports.metrics import Metrics
 from repoint.ports.store import Transaction

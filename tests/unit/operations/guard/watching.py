@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Final
 
 from repoint.domain.ids import Actor, query_set_name
@@ -49,15 +48,15 @@ def corpus(count: int = 40) -> Mapping[str, str | None]:
     }
 
 
-def prepare(stage: Stage) -> None:
+def prepare(stage: Stage, *, documents: int = 40) -> None:
     """Write the corpus, its questions, and two releases of which v1 answers."""
-    stage.write(corpus())
+    stage.write(corpus(documents))
     stage.clock.advance(timedelta(seconds=1))
     for seed, name in enumerate(("v1", "v2"), start=1):
         stage.create(name, seed=seed, chunk=None)
     stage.revive("v1")
     stage.promote("v1")
-    query_sets.known_items(stage.session, INDEX, ITEMS, count=40, seed=0)
+    query_sets.known_items(stage.session, INDEX, ITEMS, count=documents, seed=0)
 
 
 def watch(stage: Stage, *triggers: Trigger, rules: GuardRules | None = None) -> None:
@@ -104,10 +103,3 @@ def pointer(stage: Stage) -> Pointer:
     """Return who answers."""
     with stage.store.read() as view:
         return view.pointers.pointer(INDEX)
-
-
-def stage_in(folder: Path) -> Stage:
-    """Return a prepared stage."""
-    stage = Stage(folder=folder)
-    prepare(stage)
-    return stage
