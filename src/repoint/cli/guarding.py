@@ -17,8 +17,6 @@ from repoint.cli.stopping import on_signals
 from repoint.domain.errors import RefusedError
 
 if TYPE_CHECKING:
-    from typer.core import TyperCommand
-
     from repoint.client import Repoint
     from repoint.client.guarding import Guarding
     from repoint.domain.document import Json
@@ -54,13 +52,16 @@ app = typer.Typer(name="guard", cls=_Group, rich_markup_mode=None, no_args_is_he
 
 @app.callback()
 def guard() -> None:
-    """Go back by itself when a declared trigger fires; show what was decided."""
+    """Go back by itself when a declared trigger fires; show what was decided.
+
+    `repoint guard INDEX` is `repoint guard run INDEX`.
+    """
 
 
 @command(
     app,
     DEFAULT,
-    example="repoint guard docs\nrepoint guard docs --once --dry-run\n"
+    example="repoint guard run docs --once --dry-run\nrepoint guard docs\n"
     "repoint guard docs --listen 127.0.0.1:9099",
     interrupted="what was decided is on record; the next guard finishes it",
 )
@@ -287,8 +288,3 @@ def _result(one: TriggerResult) -> Json:
         "errors": one.errors,
         "figures": plain(one.figures),
     }
-
-
-def default_command(group: object) -> TyperCommand | None:
-    """Return the command that a list of commands takes where none is named."""
-    return group.commands[DEFAULT] if isinstance(group, _Group) else None  # type: ignore[return-value]  # as typer types it

@@ -19,7 +19,7 @@ PROMISED: Final = cast(
 )
 
 #: What every release of these tests passes.
-POLICY: Final = "gates: [{gate: empty-answers}]\n"
+POLICY: Final = "gates: [{gate: empty-answers}]\ntriggers: [{trigger: search-probes}]\n"
 
 #: Read-only commands on an index whose v2 answers and whose v1 is the fallback.
 READING: Final = {
@@ -90,6 +90,8 @@ def test_every_moving_command_prints_the_shape_that_is_promised(shell: Shell) ->
         "evaluate": ["evaluate", "docs", "v2", "--queries", "items", "--save-as", "june"],
         "runs list": ["runs", "list", "docs"],
         "runs show": ["runs", "show", "docs", "june"],
+        "drill": ["drill", "docs", "v2"],
+        "drill --list": ["drill", "docs", "--list"],
         "abort": ["abort", "docs"],
         "sync --pause": ["sync", "docs", "v2", "--pause"],
         "sync --resume": ["sync", "docs", "v2", "--resume"],
