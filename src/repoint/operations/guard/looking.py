@@ -217,7 +217,7 @@ def _keep(
                 "act": decision.act.value,
                 "state": decision.state.value,
                 "policy": decision.policy,
-                "epoch": decision.epoch,
+                "from_epoch": decision.epoch,
                 "look": decision.look,
             },
         )

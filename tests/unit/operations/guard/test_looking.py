@@ -44,7 +44,7 @@ from repoint.domain.triggers import (
     SearchProbesTrigger,
 )
 from repoint.operations import freeze
-from repoint.operations.grants import grant
+from repoint.operations.grants import grant, verify_audit
 from repoint.testing.stage import INDEX, Stage
 
 RELEVANCE = RelevanceTrigger(measure="RR@10", tolerance=0.05)
@@ -105,6 +105,8 @@ def test_lost_relevance_goes_back_with_its_figures_on_record(stage: Stage) -> No
         assert move.reason.startswith("guard, decision 1: relevance: RR@10 changed by -")
         acts = [record.action for record in view.audit.records()]
         assert "guard" in acts
+    assert verify_audit(stage.session) == len(acts)
+    with stage.store.read() as view:
         assert view.guarding.decisions(INDEX) == [seen.decision]
 
 
