@@ -46,6 +46,7 @@ CALLED_BY_NAME: Final = (
     "exec_module",
     "find_spec",
     "format_commands",
+    "handle_error",
     "intra_op_num_threads",
     "list_commands",
     "log_message",
@@ -58,6 +59,7 @@ CALLED_BY_NAME: Final = (
     "settings_customise_sources",
     "sort_base_mapping_type_on_output",
     "test_*",
+    "version_string",
 )
 
 

@@ -51,7 +51,8 @@ _STATUSES: Final = """| status | meaning |
 
 "Not clean" is 3 as well: `diff` found differences, a finding of `check` or `drill` failed, a
 trigger of `guard --once` fires, `sync` stopped before the head, `dead-letters --retry` or
-`reconcile` left something, or a rollback moved the pointer and a check failed afterwards. The answer is then printed as always, findings and all.
+`reconcile` left something, or a rollback moved the pointer and a check failed afterwards. The
+answer is then printed as always, findings and all.
 """
 
 _CLI: Final = """# Commands

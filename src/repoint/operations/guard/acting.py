@@ -107,7 +107,7 @@ def _settle(
 ) -> Decision:
     with session.store.begin() as tx:
         try:
-            return tx.guarding.settle(decision, state, outcome=outcome)
+            return tx.guarding.settle(decision, state, outcome={**decision.outcome, **outcome})
         except ConflictError:
             # Another guard came to it first: what it said stands.
             return next(

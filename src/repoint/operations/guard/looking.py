@@ -13,7 +13,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from repoint.domain.access import Action
+from repoint.domain.document import Json
 from repoint.domain.errors import ConflictError, RefusedError, RefusedMoveError
+from repoint.domain.evaluation import Run
 from repoint.domain.guarding import (
     Decision,
     DecisionState,
@@ -76,8 +78,8 @@ def look_once(
     finished = acting.finish(session, index)
     if finished is not None:
         pointer, policy = _watched(session, index)
-    seen = _see(session, pointer, policy, metrics)
-    seen, decision = _keep(session, seen, policy, dry_run=dry_run)
+    seen, run = _see(session, pointer, policy, metrics)
+    decision = _keep(session, seen, policy, run=run, dry_run=dry_run)
     if decision is not None and decision.state is DecisionState.DECIDED:
         decision = acting.carry_out(session, decision)
     return Seen(index=index, look=seen, decision=decision, finished=finished, every=rules.every)
@@ -117,7 +119,9 @@ def _take(session: Session, index: IndexName, *, every: timedelta) -> bool:
         return tx.guarding.take(index, session.process.id, now=now, until=until)
 
 
-def _see(session: Session, pointer: Pointer, policy: PolicyVersion, metrics: Metrics) -> Look:
+def _see(
+    session: Session, pointer: Pointer, policy: PolicyVersion, metrics: Metrics
+) -> tuple[Look, Run | None]:
     index = pointer.index
     assert pointer.active is not None  # noqa: S101 - _watched refuses otherwise
     began = session.clock.monotonic()
@@ -134,10 +138,11 @@ def _see(session: Session, pointer: Pointer, policy: PolicyVersion, metrics: Met
             look=number,
             seed=pointer.epoch * 1_000_003 + number,
         )
-    results = judge(Sight(session, scene, metrics))
+    sight = Sight(session, scene, metrics)
+    results = judge(sight)
     if before is not None and before.epoch != pointer.epoch:
         before = None  # streaks are of one release
-    return Look(
+    look = Look(
         index=index,
         epoch=pointer.epoch,
         number=number,
@@ -149,6 +154,7 @@ def _see(session: Session, pointer: Pointer, policy: PolicyVersion, metrics: Met
         seconds=session.clock.monotonic() - began,
         results=_with_streaks(results, policy.policy.triggers, before),
     )
+    return look, sight.asked()
 
 
 def _since(view: Transaction, pointer: Pointer) -> datetime:
@@ -184,8 +190,9 @@ def _declared(result: TriggerResult, triggers: Sequence[Trigger]) -> Declared:
 
 
 def _keep(
-    session: Session, seen: Look, policy: PolicyVersion, *, dry_run: bool
-) -> tuple[Look, Decision | None]:
+    session: Session, seen: Look, policy: PolicyVersion, *, run: Run | None, dry_run: bool
+) -> Decision | None:
+    """Store the look, and with a decision the run that it rests on."""
     index, rules = seen.index, policy.policy.guard
     now = session.clock.now()
     with session.store.begin() as tx:
@@ -204,8 +211,10 @@ def _keep(
         )
         ruling = rule(seen, rules, standing)
         if ruling is None or _is_known(tx, seen, ruling):
-            return seen, None
-        decision = tx.guarding.decide(_decision(session, seen, ruling))
+            return None
+        if run is not None:
+            tx.runs.add(run)
+        decision = tx.guarding.decide(_decision(session, seen, ruling, run=run))
         tx.audit.append(
             at=now,
             actor=session.actor,
@@ -221,7 +230,7 @@ def _keep(
                 "look": decision.look,
             },
         )
-        return seen, decision
+        return decision
 
 
 def _standing(
@@ -253,7 +262,10 @@ def _is_known(tx: Transaction, seen: Look, ruling: Ruling) -> bool:
     )
 
 
-def _decision(session: Session, seen: Look, ruling: Ruling) -> Decision:
+def _decision(session: Session, seen: Look, ruling: Ruling, *, run: Run | None) -> Decision:
+    outcome: dict[str, Json] = {} if run is None else {"run": run.id}
+    if ruling.held_back:
+        outcome["held_back"] = ruling.held_back
     return Decision(
         index=seen.index,
         number=0,
@@ -266,7 +278,7 @@ def _decision(session: Session, seen: Look, ruling: Ruling) -> Decision:
         policy=seen.policy,
         look=seen.number,
         results=seen.results,
-        outcome={"held_back": ruling.held_back} if ruling.held_back else {},
+        outcome=outcome,
     )
 
 

@@ -75,6 +75,11 @@ class Sight:
             ),
         )
 
+    def asked(self) -> Run | None:
+        """Return the benchmark's run, where a trigger asked for one at this look."""
+        seen = self._seen.get("benchmark")
+        return seen.now if isinstance(seen, Benchmark) else None
+
     def traffic(self, of: Of, window: timedelta) -> Traffic:
         """Return what came of the active release's questions, lately."""
         if of is Of.BENCHMARK:

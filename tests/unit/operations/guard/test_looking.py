@@ -25,7 +25,7 @@ from repoint.domain.errors import (
     UnavailableError,
 )
 from repoint.domain.guarding import Alert, DecisionState
-from repoint.domain.ids import Actor, DocumentId
+from repoint.domain.ids import Actor, DocumentId, RunId
 from repoint.domain.triggers import (
     Act,
     AlertTrigger,
@@ -76,12 +76,12 @@ def test_all_is_well_and_nothing_is_done(stage: Stage) -> None:
         ModelDriftTrigger(),
     )
     by = guard(stage)
-    for _ in range(3):
+    for number in (1, 2, 3):
         seen = look(stage, by)
         assert set(outcomes(seen).values()) == {"pass"}, seen.look
         assert seen.decision is None
-    assert seen.look is not None
-    assert seen.look.number == 3
+        assert seen.look is not None
+        assert seen.look.number == number
     assert pointer(stage).active == "v2"
 
 
@@ -102,6 +102,8 @@ def test_lost_relevance_goes_back_with_its_figures_on_record(stage: Stage) -> No
     with stage.store.read() as view:
         move = view.pointers.moves(INDEX, limit=1)[0]
         assert (move.actor, move.after.epoch) == ("guard", 3)
+        run = view.runs.get(INDEX, RunId(str(seen.decision.outcome["run"])))
+        assert (run.release, len(run.ranked)) == ("v2", 40)
         assert move.reason.startswith("guard, decision 1: relevance: RR@10 changed by -")
         acts = [record.action for record in view.audit.records()]
         assert "guard" in acts
@@ -332,7 +334,7 @@ def test_with_nothing_to_go_back_to_it_freezes(stage: Stage) -> None:
     assert "no fallback" in seen.decision.why
     again = look(stage)
     assert again.decision is not None
-    assert again.decision.outcome == {"held_back": "the index is frozen already"}
+    assert again.decision.outcome["held_back"] == "the index is frozen already"
 
 
 def test_a_refused_rollback_is_recorded_and_tried_again(stage: Stage) -> None:
