@@ -161,10 +161,14 @@ class RunningGuard:
             self._webhook.close()
         self._guard.close()
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Begin to look, and to take alerts where there is a webhook."""
         self._guard.start()
         if self._webhook is not None:
             self._webhook.start()
+
+    def __enter__(self) -> Self:
+        self.start()
         return self
 
     def __exit__(

@@ -18,6 +18,7 @@ from tests.unit.cli.test_shapes import PROMISED, shape
 
 from repoint import Repoint
 from repoint.domain.document import Json
+from repoint.domain.ids import DocumentId
 from repoint.operations.promote import PromoteOptions
 
 TOKEN = "0123456789abcdef0123"  # noqa: S105 - of this test alone
@@ -48,12 +49,17 @@ def watched(shell: Shell) -> Shell:
     return shell
 
 
+def damage(shell: Shell) -> None:
+    """Take a document out of v2's collection, behind everybody's back."""
+    with Repoint.open(shell.home) as repoint:
+        release = repoint.index("docs").release("v2")
+        repoint.session.spaces.open(release).collection.purge([DocumentId("d3")])
+
+
 def test_a_look_is_told_and_ends_with_a_status(watched: Shell) -> None:
     assert "no trigger fires for v2" in watched.ok("guard", "docs", "--once")
     assert "no guard of docs has decided anything" in watched.ok("guard", "decisions", "docs")
-    with Repoint.open(watched.home) as repoint:
-        release = repoint.index("docs").release("v2")
-        repoint.session.spaces.open(release).collection.purge(["d3"])  # type: ignore[list-item]  # ids are texts
+    damage(watched)
     dry = watched.run("guard", "--once", "--dry-run", "docs")
     assert dry.exit_code == 3
     assert "held-back (a dry run)" in dry.stdout
@@ -127,6 +133,31 @@ def test_a_guard_listens_goes_back_and_ends_when_it_is_asked(watched: Shell) -> 
         process.kill()
         process.wait()
     assert watched.json("status", "docs")["active"] == "v1"
+
+
+def test_a_worker_guards_as_well(watched: Shell) -> None:
+    damage(watched)
+    command = [sys.executable, "-m", "repoint", "--home", str(watched.home)]
+    process = subprocess.Popen(
+        [*command, "worker", "docs", "--guard"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    killer = threading.Timer(60, process.kill)
+    killer.start()
+    try:
+        assert process.stderr is not None
+        lines = iter(process.stderr.readline, "")
+        told = next(line for line in lines if "rollback done" in line)
+        assert "sampled documents differ" in told
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+        assert process.returncode == 0
+    finally:
+        killer.cancel()
+        process.kill()
+        process.wait()
 
 
 def test_the_same_from_python_beside_a_service(watched: Shell) -> None:
