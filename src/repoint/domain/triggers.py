@@ -274,6 +274,13 @@ _READ: Final[Mapping[str, Callable[[str], object]]] = MappingProxyType(
 )
 
 
+def asks_benchmark(one: Trigger) -> bool:
+    """Return whether a trigger needs a benchmark query set."""
+    if isinstance(one, RelevanceTrigger | IndexRecallTrigger | CostTrigger):
+        return True
+    return getattr(one, "of", Of.SERVED) is Of.BENCHMARK
+
+
 def as_tree(one: Trigger | GuardRules) -> dict[str, Json]:
     """Return a trigger, or the guard's rules, as plain values, every default written out."""
     tree: dict[str, Json] = {} if isinstance(one, GuardRules) else {"trigger": one.trigger}

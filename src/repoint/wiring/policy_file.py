@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from repoint.domain.errors import BadInputError, BadSpecError
 from repoint.domain.measures import Measure
 from repoint.domain.policy import GATES, Policy, as_tree
-from repoint.domain.triggers import TRIGGERS
+from repoint.domain.triggers import TRIGGERS, asks_benchmark
 from repoint.wiring.policy_model import PolicyFile
 from repoint.wiring.spec_yaml import Lined, Place, dotted, read_yaml, write_yaml
 
@@ -41,7 +41,7 @@ def load_policy(origin: Path | str, *, source: str = "policy") -> Policy:
     except ValidationError as error:
         raise _explained(error, lined, source=source) from error
     _require_measures(policy, lined, source=source)
-    _require_told_apart(policy, lined, source=source)
+    _require_watchable(policy, lined, source=source)
     return policy
 
 
@@ -69,10 +69,20 @@ def _require_measure(text: str, lined: Lined, place: Place, *, source: str) -> N
         ) from error
 
 
-def _require_told_apart(policy: Policy, lined: Lined, *, source: str) -> None:
-    """Refuse two triggers of one name: what looks found is kept under it."""
+def _require_watchable(policy: Policy, lined: Lined, *, source: str) -> None:
+    """Refuse a trigger without questions to ask, and two of one name: looks are kept by it."""
     seen: set[str] = set()
+    named = policy.guard.queries or policy.queries
     for number, one in enumerate(policy.triggers):
+        if asks_benchmark(one) and not named:
+            at: Place = ("triggers", number)
+            raise BadSpecError(
+                source=source,
+                line=_line(at, lined),
+                field=dotted(at),
+                why=f"{one.trigger} asks benchmark questions, and no query set is named",
+                hint="queries: NAME, or guard: {queries: NAME}",
+            )
         if one.id in seen:
             place: Place = ("triggers", number)
             raise BadSpecError(

@@ -153,6 +153,14 @@ def test_a_policy_that_was_stored_before_there_were_triggers_declares_none() -> 
             TRIGGERED.format("{trigger: model-drift}, {trigger: model-drift}"),
             "triggers[1]: is a second 'model-drift'",
         ),
+        (
+            TRIGGERED.format("{trigger: model-drift}, {trigger: index-recall}"),
+            "triggers[1]: index-recall asks benchmark questions, and no query set is named",
+        ),
+        (
+            TRIGGERED.format("{trigger: latency, of: benchmark, p50_ms: 1}"),
+            "no query set is named",
+        ),
         ("gates: [{gate: relevance}]\nreadiness: {max_age: soon}", "readiness.max_age: "),
         ("gates: [{gate: relevance}]\nguard: {rollbacks: -1}", "line 2: guard.rollbacks: "),
     ],

@@ -60,7 +60,6 @@ guard_decisions: Final = sa.Table(
         "index_name",
         unique=True,
         sqlite_where=sa.text("state = 'decided'"),
-        postgresql_where=sa.text("state = 'decided'"),
     ),
     sqlite_strict=True,
 )

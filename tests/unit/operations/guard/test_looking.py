@@ -45,6 +45,7 @@ from repoint.domain.triggers import (
 )
 from repoint.operations import freeze
 from repoint.operations.grants import grant, verify_audit
+from repoint.operations.in_step import catch_up
 from repoint.testing.stage import INDEX, Stage
 
 RELEVANCE = RelevanceTrigger(measure="RR@10", tolerance=0.05)
@@ -110,6 +111,30 @@ def test_lost_relevance_goes_back_with_its_figures_on_record(stage: Stage) -> No
     assert verify_audit(stage.session) == len(acts)
     with stage.store.read() as view:
         assert view.guarding.decisions(INDEX) == [seen.decision]
+
+
+def test_nothing_is_done_while_documents_come_change_and_go(stage: Stage) -> None:
+    watch(
+        stage,
+        RELEVANCE,
+        IndexRecallTrigger(),
+        MissingDocumentsTrigger(lag=0),
+        SearchProbesTrigger(),
+        ModelDriftTrigger(),
+    )
+    by, texts = guard(stage), list(corpus().items())
+    for number in range(15):
+        name, text = texts[number * 3 % 40]
+        stage.write(
+            {f"new{number}": f"something new {number}. It is.", name: f"{text} {number}"}
+        )
+        if number % 4 == 0:
+            stage.write({texts[number][0]: None})
+        for release in ("v1", "v2"):
+            catch_up(stage.session, stage.space(release))
+        seen = look(stage, by)
+        assert set(outcomes(seen).values()) == {"pass"}, seen.look
+    assert pointer(stage).active == "v2"
 
 
 def test_a_group_that_fell_is_seen_beside_an_average_that_holds(stage: Stage) -> None:
