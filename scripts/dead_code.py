@@ -31,20 +31,22 @@ CALLED_BY_DECORATOR: Final = (
 )
 #: Called by a name fixed elsewhere: pytest's hooks and tests, pydantic's settings, a request
 #: handler's methods, what is set on the objects of onnxruntime and tokenizers, an importer's
-#: methods, protocols named in casts, a command group's, a YAML writer's settings, and what
-#: Python itself calls on a class.
+#: methods, protocols named in casts, a command group's, a metric collector's method, a YAML
+#: writer's settings, and what Python itself calls on a class.
 CALLED_BY_NAME: Final = (
     "Test*",
     "__*__",
     "*Driver",
     "Representer",
     "allow_unicode",
+    "collect",
     "create_module",
     "default_flow_style",
     "do_POST",
     "exec_module",
     "find_spec",
     "format_commands",
+    "handle_error",
     "intra_op_num_threads",
     "list_commands",
     "log_message",
@@ -57,6 +59,7 @@ CALLED_BY_NAME: Final = (
     "settings_customise_sources",
     "sort_base_mapping_type_on_output",
     "test_*",
+    "version_string",
 )
 
 

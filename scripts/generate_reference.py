@@ -49,9 +49,10 @@ _STATUSES: Final = """| status | meaning |
 | 130, 143 | stopped by Ctrl-C or SIGTERM; the message says what is safe |
 | 141 | whoever read the output went away |
 
-"Not clean" is 3 as well: `diff` found differences, a finding of `check` failed, `sync` stopped
-before the head, `dead-letters --retry` or `reconcile` left something, or a rollback moved the
-pointer and a check failed afterwards. The answer is then printed as always, findings and all.
+"Not clean" is 3 as well: `diff` found differences, a finding of `check` or `drill` failed, a
+trigger of `guard --once` fires, `sync` stopped before the head, `dead-letters --retry` or
+`reconcile` left something, or a rollback moved the pointer and a check failed afterwards. The
+answer is then printed as always, findings and all.
 """
 
 _CLI: Final = """# Commands
@@ -87,8 +88,8 @@ Moments are ISO 8601 in UTC, durations are seconds unless the name says `_ms`, a
 ## Shapes
 
 Each value stands for its kind. `null` stands where the example had nothing: such a field holds
-null or a value. Objects under `figures`, `details`, `metadata`, `checked`, `counts` and `spec`
-have the fields of their case; those under `releases` and `lag` are named by release.
+null or a value. Objects under `figures`, `details`, `metadata`, `checked`, `counts`, `outcome`
+and `spec` have the fields of their case; those under `releases` and `lag` are named by release.
 """
 
 
@@ -198,6 +199,7 @@ def config_reference() -> str:
         "| environment | meaning |\n|---|---|\n"
         "| `REPOINT_HOME` | the workspace, where `--home` is not given |\n"
         "| `REPOINT_ACTOR` | who acts, where `--actor` is not given |\n"
+        "| `REPOINT_GUARD_TOKEN` | the bearer token of `repoint guard --listen` |\n"
         "| `REPOINT_STORE_URL` | the database of a control store on PostgreSQL, in place of "
         "`store.url` |\n"
     )

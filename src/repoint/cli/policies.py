@@ -39,7 +39,8 @@ def set_(
     with door.workspace() as opened:
         made, open_rollout = opened.index(index).judging.set_policy(file, reason=reason)
     door.out.json({**_shape(index, made), "kept_by": open_rollout})
-    door.out.say(f"policy {made.version} of {index}: {len(made.policy.gates)} gates")
+    triggers = f", {len(made.policy.triggers)} triggers" if made.policy.triggers else ""
+    door.out.say(f"policy {made.version} of {index}: {len(made.policy.gates)} gates{triggers}")
     if open_rollout is not None:
         door.out.say(
             f"the open rollout of {open_rollout} keeps the policy that it began with",

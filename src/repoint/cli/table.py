@@ -37,14 +37,25 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
             "evaluating", "Ask two releases the same questions, and judge the difference."
         ),
         "runs": Entry("runs", "List and show stored evaluations and runs."),
+        "drill": Entry(
+            "drilling",
+            "Rehearse a promotion and its rollback, without touching what is served.",
+        ),
         "promote": Entry("moves", "Let a release answer, once it is ready."),
         "search": Entry("asking", "Ask whoever answers now, or a release by name."),
         "route": Entry("asking", "Print who answers now: release, epoch, collection."),
         "status": Entry("state", "Show who answers and how far every live release is behind."),
         "history": Entry("state", "List the pointer's moves, newest first."),
         "check": Entry("state", "Go through the rollback checklist."),
+        "telemetry": Entry(
+            "telemetry", "Show what was measured of live queries, by release and arm."
+        ),
         "diff": Entry("diffing", "Compare a release with the log, or two releases."),
         "rollback": Entry("moves", "Go back to the fallback, and prove that it answers."),
+        "guard": Entry(
+            "guarding",
+            "Go back by itself when a declared trigger fires; show what was decided.",
+        ),
         "freeze": Entry("freezing", "Let nothing move forward; going back stays possible."),
         "unfreeze": Entry("freezing", "Let things move forward again."),
         "accept": Entry("ends", "End the soak: the release stays, its fallback is let go."),

@@ -14,6 +14,8 @@ from repoint.domain.errors import UnavailableError
 
 if TYPE_CHECKING:
     from repoint.client import Repoint
+    from repoint.client.guarding import RunningGuard
+    from repoint.operations.guard.looking import Seen
     from repoint.operations.sync import Follower
 
 app = typer.Typer(rich_markup_mode=None)
@@ -27,7 +29,7 @@ _PURGE_S = 3600.0
 @command(
     app,
     "worker",
-    example="repoint worker\nrepoint worker docs",
+    example="repoint worker\nrepoint worker docs --guard",
     interrupted="what was applied is kept; another worker or sync goes on from there",
 )
 def worker(
@@ -36,6 +38,10 @@ def worker(
         list[str] | None,
         typer.Argument(metavar="[INDEX…]", help="Which ones; left out: all, new ones too."),
     ] = None,
+    *,
+    guard: Annotated[
+        bool, typer.Option("--guard", help="Guard them as well, as `repoint guard` does.")
+    ] = False,
 ) -> None:
     """Keep all live releases in step until told to stop.
 
@@ -47,7 +53,7 @@ def worker(
         door.workspace(keep_in_step=False) as opened,
         on_signals("finishing the batches in hand") as request,
     ):
-        crew = _Crew(door, opened)
+        crew = _Crew(door, opened, guards=guard)
         try:
             while True:
                 crew.tend(indexes)
@@ -62,8 +68,9 @@ def worker(
 class _Crew:
     """One follower an index, and what was last said of each."""
 
-    def __init__(self, door: Door, opened: Repoint) -> None:
+    def __init__(self, door: Door, opened: Repoint, *, guards: bool) -> None:
         self._door = door
+        self._guards: dict[str, RunningGuard] | None = {} if guards else None
         self._opened = opened
         self._told: dict[str, str] = {}
         self.followers: dict[str, Follower] = {}
@@ -76,11 +83,29 @@ class _Crew:
                 self.followers[name] = self._opened.index(name).follow()
                 self._door.out.aside(f"keeping the live releases of {name} in step")
             self._purge(name)
+            self._guard(name)
         for name, follower in self.followers.items():
             failing = {f"{name} {r}": e for r, e in follower.last_error.items()}
             if follower.store_error is not None:
                 failing[f"{name} (control store)"] = follower.store_error
+            guard = (self._guards or {}).get(name)
+            if guard is not None and guard.last_error is not None:
+                failing[f"{name} (guard)"] = guard.last_error
             self._tell(name, failing)
+
+    def _guard(self, name: str) -> None:
+        """Guard what is not guarded yet."""
+        if self._guards is None or name in self._guards:
+            return
+        running = self._opened.index(name).guarding.run(tell=self._decided)
+        running.start()
+        self._guards[name] = running
+        self._door.out.aside(f"guarding {name}")
+
+    def _decided(self, seen: Seen) -> None:
+        for one in (seen.finished, seen.decision):
+            if one is not None:
+                self._door.out.aside(f"{seen.index}: {one.act} {one.state}: {one.why}")
 
     def _purge(self, name: str) -> None:
         """Let tombstones go now and then, once everyone has passed them."""
@@ -98,6 +123,8 @@ class _Crew:
 
     def close(self) -> None:
         """End all of them."""
+        for guard in (self._guards or {}).values():
+            guard.close()
         for follower in self.followers.values():
             follower.close()
 

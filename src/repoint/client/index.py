@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from repoint.client import catchup, comparing
+from repoint.client import asking, catchup, comparing
+from repoint.client.asking import Conditions
 from repoint.client.keeping import Keeper
-from repoint.domain import filter_syntax
 from repoint.domain.access import Action
 from repoint.domain.catchup import DeadLetter
 from repoint.domain.document import Document, Json
-from repoint.domain.errors import UnknownFieldError
-from repoint.domain.filters import Filter, Scalar
+from repoint.domain.filters import Filter
 from repoint.domain.ids import DocumentId, IndexName, release_name
 from repoint.domain.operation import Freeze
 from repoint.domain.pointer import Move, Pointer
@@ -47,14 +46,12 @@ from repoint.wiring.workspace import Workspace
 
 if TYPE_CHECKING:
     from repoint.client.bridging import Bridging
+    from repoint.client.guarding import Guarding, RunningGuard
     from repoint.client.judging import Judging
+    from repoint.domain.telemetry import Window
 
 #: What a writer waits for besides the log: nothing, the release that answers, every live one.
 Wait: TypeAlias = Literal["active", "all"] | None
-
-
-#: A filter as fields and the values that each may have.
-Conditions: TypeAlias = Mapping[str, Scalar | Sequence[Scalar]]
 
 
 class Index:
@@ -130,16 +127,11 @@ class Index:
             UnconfirmedRouteError: this process cannot tell who answers.
         """
         self._authorise_reading()
-        where = self._filter(filter)
-        clock = self._session.clock
         if release is None:
-            router, began = self._workspace.router, clock.monotonic()
-            route = router.resolve(self._name)
-            answer = query.search(route, text, limit=k, where=where, clock=clock)
-            router.confirm(route, since=began)
-            return answer
+            return asking.ask(self._workspace, self._name, text, k=k, given=filter)
+        where = asking.checked(self._workspace.router, self._name, filter)
         space = self._session.spaces.open(self.release(release))
-        hits, timings = query.ask(space, text, limit=k, where=where, clock=clock)
+        hits, timings = query.ask(space, text, limit=k, where=where, clock=self._session.clock)
         return Answer(
             index=self._name, release=space.release.name, epoch=None, hits=hits, timings=timings
         )
@@ -152,6 +144,25 @@ class Index:
         """
         self._authorise_reading()
         return self._workspace.router.resolve(self._name)
+
+    def telemetry(self, *, since: datetime | timedelta) -> Window:
+        """Return what was measured of live queries since then, by release and arm.
+
+        What this process has counted so far is included; others store theirs every 5 s.
+        """
+        from repoint.operations import telemetry  # noqa: PLC0415 - a rollback needs none of it
+
+        self._workspace.live.flush()
+        now = self._session.clock.now()
+        start = since if isinstance(since, datetime) else now - since
+        return telemetry.read(self._session, self._name, since=start)
+
+    def telemetry_totals(self) -> Window:
+        """Return everything that was ever measured of live queries: figures only rise."""
+        from repoint.operations import telemetry  # noqa: PLC0415 - as above
+
+        self._workspace.live.flush()
+        return telemetry.totals(self._session, self._name)
 
     def status(self) -> IndexStatus:
         """Return who answers and how far every live release is behind."""
@@ -207,6 +218,20 @@ class Index:
         from repoint.client.judging import Judging  # noqa: PLC0415 - a rollback needs none of it
 
         return Judging(self._session, self._name)
+
+    @property
+    def guarding(self) -> Guarding:
+        """Looks, decisions and alerts of the index's guard, a guard to run, and drills."""
+        from repoint.client.guarding import Guarding  # noqa: PLC0415 - as above
+
+        return Guarding(self._session, self._name)
+
+    def guard(self, *, dry_run: bool = False) -> RunningGuard:
+        """Return a guard that goes back by itself while its context is entered.
+
+        It looks in a thread of its own, as the policy declares, and acts as ``guard``.
+        """
+        return self.guarding.run(dry_run=dry_run)
 
     # Catching up
 
@@ -363,22 +388,6 @@ class Index:
         if not self._may_read:  # once a handle: roles are not looked up on the hot path
             authorise(self._session, Action.READ, self._name)
             self._may_read = True
-
-    def _filter(self, given: str | Conditions | Filter | None) -> Filter | None:
-        if given is None:
-            return None
-        if isinstance(given, str):
-            where = filter_syntax.parse(given)
-        elif isinstance(given, Mapping):
-            where = filter_syntax.from_mapping(given)
-        else:
-            where = given
-        router = self._workspace.router
-        try:
-            filter_syntax.check(where, router.fields(self._name), index=self._name)
-        except UnknownFieldError:  # a field that came after this process last looked
-            filter_syntax.check(where, router.fields(self._name, fresh=True), index=self._name)
-        return where
 
 
 def _loaded(spec: Path | str) -> ReleaseSpec:

@@ -49,6 +49,9 @@ class Action(StrEnum):
     FIT_BRIDGE = "fit-bridge"
     ENABLE_BRIDGE = "enable-bridge"
     RECONCILE = "reconcile"
+    GUARD = "guard"
+    ALERT = "alert"
+    DRILL = "drill"
     POLICY = "policy"
     GRANT = "grant"
     MIGRATE_STORE = "migrate-store"
@@ -74,6 +77,9 @@ NEEDS: Final[Mapping[Action, Role]] = MappingProxyType(
         Action.RETIRE: Role.OPERATOR,
         Action.HOLD: Role.OPERATOR,
         Action.RECONCILE: Role.OPERATOR,
+        Action.GUARD: Role.OPERATOR,
+        Action.ALERT: Role.OPERATOR,
+        Action.DRILL: Role.OPERATOR,
         Action.POLICY: Role.APPROVER,
         Action.OVERRIDE: Role.APPROVER,
         Action.RELEASE_HOLD: Role.APPROVER,

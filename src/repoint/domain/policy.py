@@ -14,9 +14,12 @@ from types import MappingProxyType
 from typing import ClassVar, Final, TypeAlias
 
 from repoint.domain.bridge import BridgeRule
+from repoint.domain import triggers
 from repoint.domain.document import Json
-from repoint.domain.errors import CorruptionError
+from repoint.domain.durations import duration, written
+from repoint.domain.errors import BadInputError, CorruptionError
 from repoint.domain.ids import Actor
+from repoint.domain.triggers import UNRULED, GuardRules, Trigger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +140,10 @@ class Policy:
     gates: tuple[Gate, ...]
     #: What bridges must keep of the old answers; without it there are none.
     bridge: BridgeRule | None = None
+    #: How old the drill of a promotion may be; None asks for no drill.
+    readiness: timedelta | None = None
+    guard: GuardRules = UNRULED
+    triggers: tuple[Trigger, ...] = ()
 
     @property
     def expires(self) -> timedelta:
@@ -181,6 +188,11 @@ def as_tree(policy: Policy) -> dict[str, Json]:
         ],
         # Left out where it is off, as in all policies from before there were bridges.
         **({} if policy.bridge is None else {"bridge": dataclasses.asdict(policy.bridge)}),
+        "readiness": {
+            "max_age": None if policy.readiness is None else written(policy.readiness)
+        },
+        "guard": triggers.as_tree(policy.guard),
+        "triggers": [triggers.as_tree(one) for one in policy.triggers],
     }
 
 
@@ -192,21 +204,19 @@ def from_tree(tree: Mapping[str, Json]) -> Policy:
     """
     try:
         return _policy(tree)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, BadInputError) as error:
         raise CorruptionError(f"a stored policy cannot be read: {error}") from error
 
 
 def _policy(tree: Mapping[str, Json]) -> Policy:
     gates: list[Gate] = []
-    listed = tree["gates"]
-    if not isinstance(listed, list):
-        raise TypeError("its gates are no list")
-    for one in listed:
-        if not isinstance(one, dict):
-            raise TypeError("a gate is no object")
+    for one in _objects(tree["gates"]):
         kind = GATES[str(one["gate"])]
         given = {name: value for name, value in one.items() if name != "gate"}
         gates.append(kind(**given))  # type: ignore[arg-type]  # its own values, written by as_tree
+    # A policy that an earlier version stored declares none of these.
+    ready, guard = tree.get("readiness"), tree.get("guard")
+    max_age = ready.get("max_age") if isinstance(ready, dict) else None
     return Policy(
         queries=str(tree["queries"]),
         expires_hours=float(str(tree["expires_hours"])),
@@ -214,6 +224,9 @@ def _policy(tree: Mapping[str, Json]) -> Policy:
         inconclusive_refuses=tree["inconclusive"] == "refuse",
         gates=tuple(gates),
         bridge=_bridge(tree.get("bridge")),
+        readiness=None if max_age is None else duration(str(max_age)),
+        guard=triggers.rules_of(guard) if isinstance(guard, dict) else UNRULED,
+        triggers=tuple(triggers.trigger_of(one) for one in _objects(tree.get("triggers", []))),
     )
 
 
@@ -221,3 +234,12 @@ def _bridge(tree: Json) -> BridgeRule | None:
     if not isinstance(tree, dict):
         return None
     return BridgeRule(floor=float(str(tree["floor"])), measure=str(tree["measure"]))
+
+
+def _objects(listed: Json) -> list[dict[str, Json]]:
+    if not isinstance(listed, list):
+        raise TypeError("what is listed is no list")
+    found = [one for one in listed if isinstance(one, dict)]
+    if len(found) != len(listed):
+        raise TypeError("what is listed is no object")
+    return found

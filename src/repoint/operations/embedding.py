@@ -186,13 +186,17 @@ class Embedding:
             UnavailableError: no usable answer; ask again.
             DimensionsError: the model gives vectors of another length.
         """
+        return self.look_up(text, cached=cached)[0]
+
+    def look_up(self, text: str, *, cached: bool = True) -> tuple[SpaceVector, bool]:
+        """Return the query's vector, and whether the model was asked; raises as ``query``."""
         known = self._cache.get(self._space, text) if cached else None
         if known is not None:
-            return known
+            return known, False
         vector = self.queries([text])[0]
         if cached:
             self._cache.put(text, vector)
-        return vector
+        return vector, True
 
     def queries(self, texts: Sequence[str]) -> list[SpaceVector]:
         """Return fresh query vectors for many texts in one call; raises as ``query``."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
-from repoint.domain import gates
+from repoint.domain import drills, gates
 from repoint.domain.access import Action
 from repoint.domain.audit import Outcome
 from repoint.domain.errors import ConflictError, NotReadyError, RepointError
@@ -19,6 +19,7 @@ from repoint.domain.rollout import FINAL, Event
 from repoint.operations import diff, golden, moving, reconcile
 from repoint.operations.checks import behaviour, standing
 from repoint.operations.freeze import require_thawed
+from repoint.operations.in_force import policy_for
 from repoint.operations.in_step import catch_up
 from repoint.operations.session import Session, authorise, in_turn, record, require_reason
 from repoint.operations.spaces import Space
@@ -122,6 +123,7 @@ def ready(
     findings.append(diff.clean(session.store, space, upto=watermark))
     if pointer.active is not None:
         findings.append(way_back(session, pointer))
+        findings += _rehearsed(session, pointer.active, release)
         findings += _evaluated(pointer, release, evaluations, options)
     return findings
 
@@ -267,6 +269,26 @@ def _evaluated(
             summary=f"nobody measured {release.name} against {pointer.active}",
             remedy=f"repoint evaluate {pointer.index} {release.name} --queries NAME; or take "
             'the risk on record: --without-evaluation "WHY"',
+        )
+    ]
+
+
+def _rehearsed(session: Session, active: ReleaseName, release: Release) -> list[Finding]:
+    """Return whether the way back was rehearsed lately, where the policy asks for it."""
+    with session.store.read() as view:
+        max_age = policy_for(view, release.index, release.name).policy.readiness
+        if max_age is None:
+            return []
+        back = view.releases.get(release.index, active)
+        newest = view.drills.newest(release.index, ahead=release.name, back=active)
+    return [
+        drills.readiness(
+            newest,
+            index=release.index,
+            ahead=(release.name, release.fingerprint),
+            back=(back.name, back.fingerprint),
+            max_age=max_age,
+            now=session.clock.now(),
         )
     ]
 

@@ -10,6 +10,7 @@ from repoint.domain.filters import Filter
 from repoint.domain.ids import BridgeId, Epoch, IndexName, ReleaseName
 from repoint.domain.ranking import reciprocal_rank, weighted_sum
 from repoint.domain.spec import Fusion, HybridSpec
+from repoint.domain.telemetry import Arm
 from repoint.operations.routing import Route
 from repoint.operations.spaces import Space
 from repoint.ports.backend import Hit, SpaceVector
@@ -26,6 +27,8 @@ class Timings:
     embed_ms: float
     search_ms: float
     rerank_ms: float
+    #: The model was asked; False: the question's vector came from the cache.
+    embedded: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,8 @@ class Answer:
     timings: Timings
     #: The bridge that the question went over; None: the release's own model embedded it.
     bridge: BridgeId | None = None
+    #: Why this release was asked.
+    arm: Arm = Arm.ACTIVE
 
 
 def search(
@@ -64,6 +69,8 @@ class Question:
     text: str
     prepared: str
     vector: SpaceVector
+    #: The model was asked; False: the vector came from the cache.
+    embedded: bool
 
 
 def ask(
@@ -84,7 +91,9 @@ def ask(
     question = prepare(space, text)
     embedded = clock.monotonic()
     hits, timings = find(space, question, limit=limit, clock=clock, where=where)
-    return hits, replace(timings, embed_ms=(embedded - began) * 1000)
+    return hits, replace(
+        timings, embed_ms=(embedded - began) * 1000, embedded=question.embedded
+    )
 
 
 def prepare(space: Space, text: str, *, cached: bool = True) -> Question:
@@ -98,8 +107,8 @@ def prepare(space: Space, text: str, *, cached: bool = True) -> Question:
     prepared = space.preparer.prepare_query(text)
     if not prepared.strip():
         raise BadInputError("the question has no text left to search for")
-    vector = space.embedding.query(prepared, cached=cached)
-    return Question(text=text, prepared=prepared, vector=vector)
+    vector, embedded = space.embedding.look_up(prepared, cached=cached)
+    return Question(text=text, prepared=prepared, vector=vector, embedded=embedded)
 
 
 def find(
@@ -135,6 +144,7 @@ def find(
     done = clock.monotonic()
     return hits[:limit], Timings(
         embed_ms=0.0,
+        embedded=question.embedded,
         search_ms=(found - began) * 1000,
         rerank_ms=(done - found) * 1000,
     )

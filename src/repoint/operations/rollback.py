@@ -64,6 +64,8 @@ class RollbackOptions:
     insist: bool = False
     #: Leave the index frozen even if everything verifies.
     stay_frozen: bool = False
+    #: Go back only from this epoch: whoever decided knew no other.
+    only_from: Epoch | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +121,12 @@ def rollback(
         moving.recover(session, standing)
     session.announce()
     with session.store.read() as view:
-        back = view.pointers.pointer(index).rolled_back()
+        pointer = view.pointers.pointer(index)
+        if options.only_from not in {None, pointer.epoch}:
+            raise StaleEpochError(
+                index=index, expected=options.only_from or pointer.epoch, found=pointer.epoch
+            )
+        back = pointer.rolled_back()
         assert back.active is not None  # noqa: S101 - rolled_back() refuses otherwise
         fallback = view.releases.get(index, back.active)
     concerns = _concerns(session, fallback.name, index)

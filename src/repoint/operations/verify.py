@@ -6,6 +6,7 @@ The checks ask a fixed number of questions, so their time does not grow with the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from repoint.domain.errors import RepointError
@@ -14,7 +15,7 @@ from repoint.domain.operation import Baseline
 from repoint.domain.pointer import Pointer
 from repoint.domain.readiness import Finding, Status
 from repoint.operations import acknowledge, diff, golden
-from repoint.operations.checks import behaviour, standing
+from repoint.operations.checks import behaviour, standing, stored_run
 from repoint.operations.session import Session
 from repoint.operations.spaces import Space
 
@@ -34,10 +35,19 @@ def verify(
         acknowledge.wait_for(session, index, pointer.epoch, timeout=ack_timeout).finding()
     ]
     findings += _tried("alias", lambda: [standing.alias(session, release)])
-    findings.append(behaviour.query_model(session, space))
+    return findings + answers_as_before(session, space, seed=pointer.epoch, upto=upto)
+
+
+def answers_as_before(
+    session: Session, space: Space, *, seed: int, upto: Lsn | None = None
+) -> list[Finding]:
+    """Return every finding about the release itself, whoever answers now."""
+    index, release = space.release.index, space.release
+    findings = [behaviour.query_model(session, space)]
     with session.store.read() as view:
         watermark = view.catchup.watermark(index, release.name)
         baseline = view.releases.baseline(index, release.name)
+        run = stored_run.baseline(view, release)
         dead = {letter.document for letter in view.dead_letters.all(index, release.name)}
         findings.append(standing.lag(view, index, release.name, upto=upto))
         findings.append(standing.dead_letters(view, index, release.name))
@@ -47,15 +57,15 @@ def verify(
         if row.id not in dead
     ]
     findings += _tried("golden", lambda: _golden(session, space, baseline))
+    if run is not None:
+        findings += _tried("benchmark", lambda: [_benchmark(session, space, run)])
     findings += _tried("filter", lambda: [behaviour.filtering(session, space, recent)])
     findings += _tried("hybrid", lambda: [behaviour.hybrid(space, recent)])
     findings += _tried("fresh-document", lambda: [behaviour.fresh(space, recent)])
     findings += _tried("deleted-document", lambda: [behaviour.deleted(space, recent)])
     findings += _tried(
         "sampled-diff",
-        lambda: [
-            diff.sampled(session.store, space, upto=watermark, count=SAMPLE, seed=pointer.epoch)
-        ],
+        lambda: [diff.sampled(session.store, space, upto=watermark, count=SAMPLE, seed=seed)],
     )
     return findings
 
@@ -88,6 +98,17 @@ def _golden(session: Session, space: Space, baseline: Baseline | None) -> Iterab
         now,
         changed=_changed(session, space, baseline),
         bridged=space.release.bridge is not None,
+    )
+
+
+def _benchmark(session: Session, space: Space, run: Baseline) -> Finding:
+    """Compare with the stored run of the questions that the policy names."""
+    now = _ask_again(session, space, run)
+    found, _ = behaviour.answers(run, now, changed=_changed(session, space, run))
+    return replace(
+        found,
+        check="benchmark",
+        summary=found.summary.replace("golden queries", "questions of its stored run"),
     )
 
 

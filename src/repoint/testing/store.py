@@ -23,6 +23,7 @@ from repoint.testing.conformance import Suite
 from repoint.testing.store_access import AccessSuite, AuditSuite, ProcessSuite, process
 from repoint.testing.store_bridges import BridgeSuite
 from repoint.testing.store_catchup import DeadLetterSuite, LeaseSuite, WindowSuite
+from repoint.testing.store_guarding import DrillSuite, GuardSuite
 from repoint.testing.store_judging import PolicySuite, QuerySetSuite, RunSuite
 from repoint.testing.store_log import FieldSuite, IndexSuite, LogSuite
 from repoint.testing.store_records import (
@@ -47,6 +48,7 @@ from repoint.testing.store_samples import (
     with_documents,
     with_index,
 )
+from repoint.testing.store_traffic import TelemetrySuite
 
 #: Long enough that only a broken store needs it; nothing waits for its end otherwise.
 PATIENCE_SECONDS = 30.0
@@ -285,6 +287,9 @@ class StoreSuite(
     RunSuite,
     PolicySuite,
     BridgeSuite,
+    GuardSuite,
+    DrillSuite,
+    TelemetrySuite,
 ):
     """What every store promises; a concrete class brings ``store`` and ``another``."""
 

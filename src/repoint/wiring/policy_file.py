@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from repoint.domain.errors import BadInputError, BadSpecError
 from repoint.domain.measures import Measure
 from repoint.domain.policy import GATES, Policy, as_tree
+from repoint.domain.triggers import TRIGGERS, asks_benchmark
 from repoint.wiring.policy_model import PolicyFile
 from repoint.wiring.spec_yaml import Lined, Place, dotted, read_yaml, write_yaml
 
@@ -40,8 +41,8 @@ def load_policy(origin: Path | str, *, source: str = "policy") -> Policy:
         policy = PolicyFile.model_validate(lined.values).policy()
     except ValidationError as error:
         raise _explained(error, lined, source=source) from error
-    for place, measure in _measures(policy):
-        _require_measure(measure, lined, place, source=source)
+    _require_measures(policy, lined, source=source)
+    _require_watchable(policy, lined, source=source)
     return policy
 
 
@@ -50,13 +51,14 @@ def dump_policy(policy: Policy) -> str:
     return write_yaml(as_tree(policy))
 
 
-def _measures(policy: Policy) -> Iterator[tuple[Place, str]]:
-    for number, gate in enumerate(policy.gates):
-        measure = getattr(gate, "measure", None)
-        if measure is not None:
-            yield ("gates", number, "measure"), measure
+def _require_measures(policy: Policy, lined: Lined, *, source: str) -> None:
+    for listed, declared in (("gates", policy.gates), ("triggers", policy.triggers)):
+        for number, one in enumerate(declared):
+            measure = getattr(one, "measure", None)
+            if measure is not None:
+                _require_measure(measure, lined, (listed, number, "measure"), source=source)
     if policy.bridge is not None:
-        yield ("bridge", "measure"), policy.bridge.measure
+        _require_measure(policy.bridge.measure, lined, ("bridge", "measure"), source=source)
 
 
 def _require_measure(text: str, lined: Lined, place: Place, *, source: str) -> None:
@@ -68,6 +70,32 @@ def _require_measure(text: str, lined: Lined, place: Place, *, source: str) -> N
         raise BadSpecError(
             source=source, line=line, field=field, why=error.message, hint=error.hint
         ) from error
+
+
+def _require_watchable(policy: Policy, lined: Lined, *, source: str) -> None:
+    """Refuse a trigger without questions to ask, and two of one name: looks are kept by it."""
+    seen: set[str] = set()
+    named = policy.guard.queries or policy.queries
+    for number, one in enumerate(policy.triggers):
+        if asks_benchmark(one) and not named:
+            at: Place = ("triggers", number)
+            raise BadSpecError(
+                source=source,
+                line=_line(at, lined),
+                field=dotted(at),
+                why=f"{one.trigger} asks benchmark questions, and no query set is named",
+                hint="queries: NAME, or guard: {queries: NAME}",
+            )
+        if one.id in seen:
+            place: Place = ("triggers", number)
+            raise BadSpecError(
+                source=source,
+                line=_line(place, lined),
+                field=dotted(place),
+                why=f"is a second {one.id!r}",
+                hint="declare one, with all its limits",
+            )
+        seen.add(one.id)
 
 
 def _explained(error: ValidationError, lined: Lined, *, source: str) -> BadSpecError:
@@ -84,7 +112,9 @@ def _explained(error: ValidationError, lined: Lined, *, source: str) -> BadSpecE
         case "missing":
             why, hint = "is needed", f"the shortest policy: {_SHORTEST}"
         case "union_tag_invalid" | "union_tag_not_found":
-            why, hint = "names no gate", f"gates: {', '.join(GATES)}"
+            known = GATES if place[:1] == ("gates",) else TRIGGERS
+            why = f"names no {str(place[0]).removesuffix('s')}"
+            hint = f"{place[0]}: {', '.join(known)}"
         case "value_error":
             why, hint = str(first["ctx"]["error"]), ""
         case _:
@@ -96,11 +126,11 @@ def _explained(error: ValidationError, lined: Lined, *, source: str) -> BadSpecE
 
 
 def _place(loc: tuple[int | str, ...]) -> Place:
-    """Leave out the kind of gate, which pydantic puts into the place of what is in it."""
+    """Leave out the kind of a gate or trigger, which pydantic puts into its place."""
     return tuple(
         part
         for number, part in enumerate(loc)
-        if not (number == 2 and loc[0] == "gates")  # noqa: PLR2004 - gates, which one, its kind
+        if not (number == 2 and loc[0] in {"gates", "triggers"})  # noqa: PLR2004 - which, its kind
     )
 
 

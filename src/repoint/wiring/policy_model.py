@@ -14,6 +14,12 @@ from repoint.domain import policy as domain
 from repoint.domain.bridge import BridgeRule
 from repoint.domain.policy import Gate, Policy
 from repoint.wiring.spec_model import Section
+from repoint.wiring.trigger_model import (
+    Duration,
+    GuardSection,
+    TriggerSection,
+    given_trigger,
+)
 
 
 class OnDoubt(StrEnum):
@@ -138,6 +144,14 @@ class BridgeSection(Section):
     measure: str = Field("nDCG@10", description="What is compared where there are judgements")
 
 
+class ReadinessSection(Section):
+    """How fresh the rehearsal of a promotion must be."""
+
+    max_age: Duration | None = Field(
+        None, description="How old a drill may be; null: a promotion asks for none"
+    )
+
+
 class PolicyFile(Section):
     """A policy file."""
 
@@ -157,6 +171,13 @@ class PolicyFile(Section):
     bridge: BridgeSection | None = Field(
         None, description="Allows bridges, by what they must keep; without it there are none"
     )
+    readiness: ReadinessSection = Field(
+        default_factory=ReadinessSection, description="See `readiness` below"
+    )
+    guard: GuardSection = Field(default_factory=GuardSection, description="See `guard` below")
+    triggers: tuple[TriggerSection, ...] = Field(
+        (), strict=False, description="What sends a release back; each has its table below"
+    )
 
     def policy(self) -> Policy:
         """Return the policy that the file describes."""
@@ -169,6 +190,9 @@ class PolicyFile(Section):
             bridge=None
             if self.bridge is None
             else BridgeRule(floor=self.bridge.floor, measure=self.bridge.measure),
+            readiness=self.readiness.max_age,
+            guard=self.guard.rules(),
+            triggers=tuple(given_trigger(one) for one in self.triggers),
         )
 
 

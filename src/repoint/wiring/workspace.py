@@ -20,6 +20,7 @@ from repoint.wiring.clock import RandomIds, SystemClock
 from repoint.wiring.config import CONFIG_FILE, Config, StoreConfig, read_config, write_config
 from repoint.wiring.drivers import InstalledDrivers
 from repoint.wiring.host import LocalHost, user_name
+from repoint.wiring.live import Live
 from repoint.wiring.stores import StoreFacts, open_store, shown_url
 
 #: Used where neither a folder nor ``REPOINT_HOME`` is given.
@@ -36,9 +37,11 @@ class Workspace:
     router: Router
     drivers: InstalledDrivers
     store: StoreFacts
+    live: Live
 
     def close(self) -> None:
         """Stop answering, leave the registry, close everything."""
+        self.live.close()
         self.router.close()
         self.drivers.close()
         self.session.store.close()
@@ -125,6 +128,7 @@ def open_workspace(
         router=router,
         drivers=drivers,
         store=opened.facts,
+        live=Live(store, clock=time, process=process.id),
     )
 
 

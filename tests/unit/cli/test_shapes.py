@@ -19,7 +19,7 @@ PROMISED: Final = cast(
 )
 
 #: What every release of these tests passes.
-POLICY: Final = "gates: [{gate: empty-answers}]\n"
+POLICY: Final = "gates: [{gate: empty-answers}]\ntriggers: [{trigger: search-probes}]\n"
 
 #: Read-only commands on an index whose v2 answers and whose v1 is the fallback.
 READING: Final = {
@@ -91,6 +91,8 @@ def test_every_moving_command_prints_the_shape_that_is_promised(shell: Shell) ->
         "evaluate": ["evaluate", "docs", "v2", "--queries", "items", "--save-as", "june"],
         "runs list": ["runs", "list", "docs"],
         "runs show": ["runs", "show", "docs", "june"],
+        "drill": ["drill", "docs", "v2"],
+        "drill --list": ["drill", "docs", "--list"],
         "abort": ["abort", "docs"],
         "sync --pause": ["sync", "docs", "v2", "--pause"],
         "sync --resume": ["sync", "docs", "v2", "--resume"],
@@ -106,6 +108,12 @@ def test_every_moving_command_prints_the_shape_that_is_promised(shell: Shell) ->
         found = shape(shell.json(*args))
         if not name.endswith(" 2"):  # the second time is only on the way to what follows
             assert found == PROMISED[name], name
+
+
+def test_telemetry_prints_the_shape_that_is_promised(shell: Shell) -> None:
+    shell.promoted()
+    shell.ok("search", "docs", "number 3")
+    assert shape(shell.json("telemetry", "docs")) == PROMISED["telemetry"]
 
 
 def test_an_error_is_json_on_standard_error_and_nothing_else(docs: Shell) -> None:

@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from tests.unit.stores.guards import every_guard
 
+from repoint.domain.guarding import DecisionState
 from repoint.domain.ids import DocumentId, IndexName, Lsn, ReleaseName
 from repoint.domain.operation import Hold, Step
 from repoint.domain.rollout import Event
@@ -22,6 +23,7 @@ from repoint.stores.sql.store import SqlStore
 from repoint.stores.sql.tables import metadata
 from repoint.testing.postgres import PostgresServer
 from repoint.testing.store_bridges import bridge
+from repoint.testing.store_guarding import decision, drill, look
 from repoint.testing.store_judging import POLICY, evaluation, query_set, run
 from repoint.testing.store_samples import (
     ANNA,
@@ -37,6 +39,7 @@ from repoint.testing.store_samples import (
     release,
     with_documents,
 )
+from repoint.testing.store_traffic import measured
 from repoint.wiring.clock import SystemClock
 
 V3: Final = ReleaseName("v3")
@@ -115,6 +118,20 @@ BREAKS: Final = {
     "rollout_begins_with_the_policy_in_force": (
         "INSERT INTO rollouts VALUES (9, 'docs', 'v2', 'preparing', 1, 1, 0)"
     ),
+    "decision_numbers_rise_by_one": (
+        "INSERT INTO guard_decisions SELECT index_name, 7, epoch, at, actor, act, 'done', why, "
+        "policy, look, content, outcome FROM guard_decisions WHERE number = 1"
+    ),
+    "settled_decision_stays_settled": (
+        "UPDATE guard_decisions SET outcome = '{}' WHERE state = 'held-back'"
+    ),
+    "decision_keeps_its_grounds": (
+        "UPDATE guard_decisions SET why = 'another' WHERE state = 'decided'"
+    ),
+    "decisions_are_never_removed": "DELETE FROM guard_decisions",
+    "looks_are_append_only": "UPDATE guard_looks SET content = '{}'",
+    "drills_are_append_only": "UPDATE drills SET ready = 0",
+    "drills_are_never_removed": "DELETE FROM drills",
 }
 
 #: What is refused by a constraint, and the words in which SQLite and PostgreSQL say which.
@@ -207,6 +224,24 @@ CONSTRAINTS: Final = {
         depth, lsn, actor, at, NULL, content FROM runs""",
         "FOREIGN KEY",
         "runs_index_name_query_set_version_fkey",
+    ),
+    "decision_state_is_known": (
+        """INSERT INTO guard_decisions SELECT index_name, 3, epoch, at, actor, act, 'decide',
+        why, policy, look, content, outcome FROM guard_decisions WHERE number = 1""",
+        "decision_state_is_known",
+        "decision_state_is_known",
+    ),
+    "one_open_decision_per_index": (
+        """INSERT INTO guard_decisions SELECT index_name, 3, epoch, at, actor, act, 'decided',
+        why, policy, look, content, outcome FROM guard_decisions WHERE number = 1""",
+        "guard_decisions.index_name",
+        "one_open_decision_per_index",
+    ),
+    "a_drill_names_releases": (
+        """INSERT INTO drills SELECT index_name, 2, epoch, at, actor, 'v9', ahead_fingerprint,
+        back, back_fingerprint, ready, content FROM drills""",
+        "FOREIGN KEY",
+        "drills_index_name_ahead_fkey",
     ),
 }
 
@@ -371,10 +406,15 @@ def fill(store: SqlStore) -> None:
         tx.bridges.add(bridge())
         tx.pointers.advance(tx.pointers.open_rollout(DOCS, V1, at=NOW), Event.ABORT, at=NOW)
         tx.pointers.open_rollout(DOCS, V2, at=NOW)
+        tx.telemetry.put([measured()])
         tx.operations.begin(operation("first"))
         tx.operations.reach(operation("first"), Step.DONE)
         tx.operations.begin(operation("second"))
         tx.operations.reach(operation("second"), Step.MOVED)
+        tx.guarding.add_look(look())
+        tx.guarding.decide(decision(state=DecisionState.HELD_BACK))
+        tx.guarding.decide(decision())
+        tx.drills.add(drill())
         for action in ("promote", "freeze"):
             tx.audit.append(at=NOW, actor=ANNA, action=action)
 

@@ -63,8 +63,8 @@ class Asked:
 
 
 @dataclass(slots=True)
-class _Answers:
-    """What one release answered so far."""
+class Answers:
+    """What one release answered so far; ``run_of`` makes a run of it."""
 
     space: Space
     lsn: Lsn
@@ -116,7 +116,7 @@ def ask_all(
     Raises:
         UnavailableError: a model or database did not answer; nothing is kept.
     """
-    asked = [_Answers(space, _watermark(session, space)) for space in spaces]
+    asked = [answers_of(session, space) for space in spaces]
     questions = queries.questions.queries
     for one in asked:
         _warm_up(session, one, questions, options)
@@ -125,14 +125,19 @@ def ask_all(
             one.ask(session, query, options)
         if progress is not None:
             progress(Asked(questions=number + 1, total=len(questions)))
-    return [_run(session, one, queries, options=options) for one in asked]
+    return [run_of(session, one, queries, options=options) for one in asked]
+
+
+def answers_of(session: Session, space: Space) -> Answers:
+    """Return a release that was asked nothing yet."""
+    return Answers(space, _watermark(session, space))
 
 
 def _warm_up(
-    session: Session, one: _Answers, questions: Sequence[Query], options: Options
+    session: Session, one: Answers, questions: Sequence[Query], options: Options
 ) -> None:
     """Ask until the first answer, and forget it: it takes as long as loading the model."""
-    first = _Answers(one.space, one.lsn)
+    first = Answers(one.space, one.lsn)
     for query in questions:
         first.ask(session, query, options)
         if first.stages:
@@ -148,7 +153,8 @@ def _ranking(hits: Sequence[Hit]) -> Ranking:
     return tuple(hit.document for hit in hits)
 
 
-def _run(session: Session, one: _Answers, queries: QuerySet, *, options: Options) -> Run:
+def run_of(session: Session, one: Answers, queries: QuerySet, *, options: Options) -> Run:
+    """Return what a release answered as a run, not yet stored."""
     space, release = one.space, one.space.release
     counts = space.collection.counts()
     model = release.spec.model

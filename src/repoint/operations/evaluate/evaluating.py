@@ -16,6 +16,7 @@ from repoint.operations.evaluate.asking import Asked, Options, ask_all
 from repoint.operations.evaluate.comparing import Comparison, compare
 from repoint.operations.evaluate.gating import judge, measures_of
 from repoint.operations.evaluate.values import Report
+from repoint.operations.in_force import policy_for
 from repoint.operations.session import Session, authorise
 from repoint.ports.store import Transaction
 
@@ -100,14 +101,6 @@ def read(session: Session, evaluation: Evaluation) -> tuple[Comparison, PolicyVe
         evaluation, asked, baseline, candidate, measures=measures_of(policy.policy)
     )
     return comparison, policy
-
-
-def policy_for(view: Transaction, index: IndexName, release: ReleaseName) -> PolicyVersion:
-    """Return the policy of the release's open rollout, else the newest."""
-    rollout = view.pointers.rollout(index)
-    if rollout is not None and rollout.release == release:
-        return view.policies.get(index, rollout.policy)
-    return view.policies.newest(index)
 
 
 def _live(view: Transaction, index: IndexName, name: ReleaseName) -> Release:

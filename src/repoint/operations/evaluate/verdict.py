@@ -11,8 +11,9 @@ from repoint.domain.gates import Outcome, finding
 from repoint.domain.ids import IndexName, ReleaseName
 from repoint.domain.policy import PolicyVersion
 from repoint.domain.readiness import Finding, Status
-from repoint.operations.evaluate.evaluating import policy_for, read
+from repoint.operations.evaluate.evaluating import read
 from repoint.operations.evaluate.gating import judge
+from repoint.operations.in_force import policy_for
 from repoint.operations.session import Session
 
 #: Resampling of a verdict always begins here: the same runs give the same verdict.

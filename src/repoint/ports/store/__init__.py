@@ -8,11 +8,13 @@ Whatever an area refuses, it refuses before anything of the call is written.
 
 from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
+from repoint.ports.store.guarding import Drills, Guarding
 from repoint.ports.store.judging import Policies, QuerySets, Runs
 from repoint.ports.store.log import Appended, DocumentLog, Indexes
 from repoint.ports.store.moves import Operations, Pointers, Processes
 from repoint.ports.store.records import Access, Audit
 from repoint.ports.store.releases import DeadLetters, Releases
+from repoint.ports.store.traffic import Telemetry
 from repoint.ports.store.transactions import ChangeFeed, Store, Transaction
 
 __all__ = [
@@ -24,6 +26,8 @@ __all__ = [
     "ChangeFeed",
     "DeadLetters",
     "DocumentLog",
+    "Drills",
+    "Guarding",
     "Indexes",
     "Operations",
     "Pointers",
@@ -33,5 +37,6 @@ __all__ = [
     "Releases",
     "Runs",
     "Store",
+    "Telemetry",
     "Transaction",
 ]

@@ -7,11 +7,13 @@ from typing import Protocol
 
 from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
+from repoint.ports.store.guarding import Drills, Guarding
 from repoint.ports.store.judging import Policies, QuerySets, Runs
 from repoint.ports.store.log import DocumentLog, Indexes
 from repoint.ports.store.moves import Operations, Pointers, Processes
 from repoint.ports.store.records import Access, Audit
 from repoint.ports.store.releases import DeadLetters, Releases
+from repoint.ports.store.traffic import Telemetry
 
 
 class Transaction(Protocol):
@@ -85,6 +87,21 @@ class Transaction(Protocol):
     @property
     def bridges(self) -> Bridges:
         """Maps into spaces whose query model is gone."""
+        ...
+
+    @property
+    def guarding(self) -> Guarding:
+        """What guards saw and decided."""
+        ...
+
+    @property
+    def drills(self) -> Drills:
+        """What was rehearsed."""
+        ...
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """What was measured of live queries."""
         ...
 
 

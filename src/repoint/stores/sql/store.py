@@ -21,6 +21,8 @@ from repoint.stores.sql.audit import SqlAudit
 from repoint.stores.sql.bridges import SqlBridges
 from repoint.stores.sql.catchup import SqlCatchup
 from repoint.stores.sql.dead_letters import SqlDeadLetters
+from repoint.stores.sql.drills import SqlDrills
+from repoint.stores.sql.guarding import SqlGuarding
 from repoint.stores.sql.indexes import SqlIndexes
 from repoint.stores.sql.log import SqlDocumentLog
 from repoint.stores.sql.operations import SqlOperations
@@ -30,6 +32,7 @@ from repoint.stores.sql.processes import SqlProcesses
 from repoint.stores.sql.query_sets import SqlQuerySets
 from repoint.stores.sql.releases import SqlReleases
 from repoint.stores.sql.runs import SqlRuns
+from repoint.stores.sql.telemetry import SqlTelemetry
 
 
 class Database(Protocol):
@@ -70,6 +73,9 @@ class SqlTransaction:
     runs: SqlRuns
     policies: SqlPolicies
     bridges: SqlBridges
+    guarding: SqlGuarding
+    drills: SqlDrills
+    telemetry: SqlTelemetry
 
     @staticmethod
     def on(connection: sa.Connection, *, clock: Clock) -> SqlTransaction:
@@ -89,6 +95,9 @@ class SqlTransaction:
             runs=SqlRuns(connection),
             policies=SqlPolicies(connection),
             bridges=SqlBridges(connection),
+            guarding=SqlGuarding(connection),
+            drills=SqlDrills(connection),
+            telemetry=SqlTelemetry(connection),
         )
 
 

@@ -72,8 +72,8 @@ def _flag(name: str) -> sa.Column[int]:
     )
 
 
-def _at(name: str, *, null: bool = False) -> sa.Column[datetime]:
-    return sa.Column(name, Instant(), nullable=null)
+def _at(name: str, *, key: bool = False, null: bool = False) -> sa.Column[datetime]:
+    return sa.Column(name, Instant(), primary_key=key, nullable=null)
 
 
 def _of_index() -> sa.ForeignKeyConstraint:

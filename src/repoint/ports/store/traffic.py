@@ -1,0 +1,55 @@
+"""What live queries leave behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from repoint.domain.ids import IndexName, ProcessId
+from repoint.domain.telemetry import Period, Tally
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What one process counted in one period; an empty process is several, added up."""
+
+    period: Period
+    process: ProcessId
+    tally: Tally
+
+
+class Telemetry(Protocol):
+    """Tallies by period and process."""
+
+    def put(self, measured: Sequence[Measured]) -> None:
+        """Store tallies, each in place of the one of its period and process [put-replaces].
+
+        Raises:
+            NotFoundError: no such index; nothing was stored.
+        """
+        ...
+
+    def within(self, index: IndexName, *, since: datetime, until: datetime) -> list[Measured]:
+        """Return what lies in periods that overlap the stretch, in the order of their starts.
+
+        The period without an end is left out.
+        """
+        ...
+
+    def of_all_time(self, index: IndexName) -> list[Measured]:
+        """Return what lies in the periods without an end."""
+        ...
+
+    def ended(self, *, width: timedelta, before: datetime, limit: int) -> list[Measured]:
+        """Return the oldest periods of a width that ended by then, over all indexes."""
+        ...
+
+    def at(self, period: Period) -> list[Measured]:
+        """Return what the processes counted in one period."""
+        ...
+
+    def remove(self, measured: Sequence[Measured]) -> None:
+        """Forget these tallies; one that is not there is no error."""
+        ...

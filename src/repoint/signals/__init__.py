@@ -1,0 +1,1 @@
+"""What the outside says: metrics that are asked for, alerts that are sent."""

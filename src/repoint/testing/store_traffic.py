@@ -1,0 +1,128 @@
+"""What every store promises of what live queries leave behind."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from repoint.domain.errors import NotFoundError
+from repoint.domain.ids import IndexName, ProcessId, ReleaseName
+from repoint.domain.telemetry import ALL_TIME, UNKNOWN, Arm, Count, Period, Stage, Tally
+from repoint.ports.store import Store
+from repoint.ports.store.traffic import Measured
+from repoint.testing.conformance import Suite
+from repoint.testing.store_samples import DOCS, NOW, ONE, TWO, V1, V2, with_index
+
+TEN = timedelta(seconds=10)
+HOUR = timedelta(hours=1)
+
+
+def measured(
+    queries: int = 1,
+    *,
+    at: datetime = NOW,
+    width: timedelta = TEN,
+    release: ReleaseName = V1,
+    process: ProcessId = ONE,
+) -> Measured:
+    """Return what a process counted of a release around a moment."""
+    tally = Tally()
+    tally.counts[Count.QUERIES] = queries
+    tally.errors["rate-limited"] = 1
+    tally.cost = 0.25
+    for number in range(queries):
+        tally.measure(Stage.TOTAL, 1.0 + number)
+    period = Period.around(DOCS, release, Arm.ACTIVE, at=at, width=width)
+    return Measured(period=period, process=process, tally=tally)
+
+
+class TelemetrySuite(Suite):
+    """What is counted by period and process."""
+
+    def test_what_was_counted_is_read_back(self, store: Store, another: Store) -> None:
+        """Every figure of it, by another handle too."""
+        with_index(store)
+        with store.begin() as tx:
+            tx.telemetry.put([measured(3), measured(2, release=UNKNOWN)])
+        with another.read() as view:
+            found = view.telemetry.within(DOCS, since=NOW, until=NOW + TEN)
+        assert [one.period.release for one in found] == [UNKNOWN, V1]
+        assert found[1].tally.as_tree() == measured(3).tally.as_tree()
+        assert found[1].period == measured().period
+        assert found[1].process == ONE
+
+    def test_a_process_s_newer_tally_replaces_its_own_alone(self, store: Store) -> None:
+        """[put-replaces]: storing twice counts once."""
+        with_index(store)
+        with store.begin() as tx:
+            tx.telemetry.put([measured(1), measured(5, process=TWO)])
+            tx.telemetry.put([measured(2)])
+            tx.telemetry.put([])
+            found = tx.telemetry.at(measured().period)
+        counted = [(one.process, one.tally.count(Count.QUERIES)) for one in found]
+        assert counted == [(ONE, 2), (TWO, 5)]
+
+    def test_a_stretch_has_the_periods_that_overlap_it(self, store: Store) -> None:
+        """Those without an end are asked for by themselves."""
+        with_index(store)
+        with store.begin() as tx:
+            tx.telemetry.put(
+                [
+                    measured(1, at=NOW - TEN),
+                    measured(2),
+                    measured(3, at=NOW + TEN),
+                    measured(4, at=NOW - 3 * HOUR, width=HOUR),
+                    measured(5, width=ALL_TIME),
+                ]
+            )
+
+        def counted(since: datetime, until: datetime) -> list[int]:
+            with store.read() as view:
+                found = view.telemetry.within(DOCS, since=since, until=until)
+            return [one.tally.count(Count.QUERIES) for one in found]
+
+        start = measured().period.starts_at
+        assert counted(start, start + TEN) == [2]
+        assert counted(start, start + TEN + timedelta(seconds=1)) == [2, 3]
+        assert counted(start - timedelta(seconds=1), start) == [1]
+        assert counted(NOW - 3 * HOUR + timedelta(minutes=29), NOW) == [4, 1, 2]
+        with store.read() as view:
+            (whole,) = view.telemetry.of_all_time(DOCS)
+        assert whole.tally.count(Count.QUERIES) == 5
+
+    def test_periods_that_ended_come_oldest_first(self, store: Store) -> None:
+        """And only those of the width that is asked for."""
+        with_index(store)
+        with store.begin() as tx:
+            tx.telemetry.put(
+                [
+                    measured(1, at=NOW),
+                    measured(2, at=NOW - TEN),
+                    measured(3, at=NOW - 2 * TEN),
+                    measured(4, at=NOW - 3 * HOUR, width=HOUR),
+                ]
+            )
+            found = tx.telemetry.ended(width=TEN, before=NOW, limit=9)
+            assert [one.tally.count(Count.QUERIES) for one in found] == [3, 2]
+            found = tx.telemetry.ended(width=TEN, before=NOW, limit=1)
+            assert [one.tally.count(Count.QUERIES) for one in found] == [3]
+
+    def test_what_is_removed_is_gone_and_nothing_else(self, store: Store) -> None:
+        """Twice is no error."""
+        with_index(store)
+        with store.begin() as tx:
+            tx.telemetry.put([measured(1), measured(2, process=TWO), measured(3, release=V2)])
+            tx.telemetry.remove([measured(1)])
+            tx.telemetry.remove([measured(1)])
+            found = tx.telemetry.within(DOCS, since=NOW, until=NOW + TEN)
+        assert [one.tally.count(Count.QUERIES) for one in found] == [2, 3]
+
+    def test_an_unknown_index_has_no_telemetry(self, store: Store) -> None:
+        """Nothing can be stored for it."""
+        period = Period.around(IndexName("no"), V1, Arm.ACTIVE, at=NOW, width=TEN)
+        with store.begin() as tx:
+            with pytest.raises(NotFoundError):
+                tx.telemetry.put([Measured(period=period, process=ONE, tally=Tally())])
+            with pytest.raises(NotFoundError):
+                tx.telemetry.within(IndexName("no"), since=NOW, until=NOW)
