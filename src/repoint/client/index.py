@@ -46,6 +46,7 @@ from repoint.wiring.workspace import Workspace
 
 if TYPE_CHECKING:
     from repoint.client.judging import Judging
+    from repoint.client.traffic import Traffic
     from repoint.domain.telemetry import Window
 
 #: What a writer waits for besides the log: nothing, the release that answers, every live one.
@@ -209,6 +210,13 @@ class Index:
         from repoint.client.judging import Judging  # noqa: PLC0415 - a rollback needs none of it
 
         return Judging(self._session, self._name)
+
+    @property
+    def traffic(self) -> Traffic:
+        """Trying a release on live queries."""
+        from repoint.client.traffic import Traffic  # noqa: PLC0415 - a rollback needs none of it
+
+        return Traffic(self._session, self._name)
 
     # Catching up
 

@@ -46,7 +46,7 @@ from repoint.testing.store_samples import (
     with_documents,
     with_index,
 )
-from repoint.testing.store_traffic import TelemetrySuite
+from repoint.testing.store_traffic import ShadowSuite, TelemetrySuite
 
 #: Long enough that only a broken store needs it; nothing waits for its end otherwise.
 PATIENCE_SECONDS = 30.0
@@ -285,6 +285,7 @@ class StoreSuite(
     RunSuite,
     PolicySuite,
     TelemetrySuite,
+    ShadowSuite,
 ):
     """What every store promises; a concrete class brings ``store`` and ``another``."""
 

@@ -29,6 +29,7 @@ from repoint.stores.sql.processes import SqlProcesses
 from repoint.stores.sql.query_sets import SqlQuerySets
 from repoint.stores.sql.releases import SqlReleases
 from repoint.stores.sql.runs import SqlRuns
+from repoint.stores.sql.shadows import SqlShadows
 from repoint.stores.sql.telemetry import SqlTelemetry
 
 
@@ -70,6 +71,7 @@ class SqlTransaction:
     runs: SqlRuns
     policies: SqlPolicies
     telemetry: SqlTelemetry
+    shadows: SqlShadows
 
     @staticmethod
     def on(connection: sa.Connection, *, clock: Clock) -> SqlTransaction:
@@ -89,6 +91,7 @@ class SqlTransaction:
             runs=SqlRuns(connection),
             policies=SqlPolicies(connection),
             telemetry=SqlTelemetry(connection),
+            shadows=SqlShadows(connection),
         )
 
 
