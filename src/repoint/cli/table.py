@@ -47,6 +47,10 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "status": Entry("state", "Show who answers and how far every live release is behind."),
         "history": Entry("state", "List the pointer's moves, newest first."),
         "check": Entry("state", "Go through the rollback checklist."),
+        "shadow": Entry(
+            "shadowing",
+            "Ask another release the live queries too, and compare; nobody gets its answers.",
+        ),
         "telemetry": Entry(
             "telemetry", "Show what was measured of live queries, by release and arm."
         ),

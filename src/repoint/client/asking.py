@@ -28,8 +28,10 @@ def ask(
     given: str | Conditions | Filter | None,
 ) -> Answer:
     """Return the answer of whoever answers now, and count it, whatever comes of it."""
-    router, clock, meter = workspace.router, workspace.session.clock, workspace.live.meter
-    began, release = clock.monotonic(), UNKNOWN
+    router, clock, live = workspace.router, workspace.session.clock, workspace.live
+    meter, shadower = live.meter, live.shadower
+    release = UNKNOWN
+    shadower.began = began = clock.monotonic()
     try:
         where = checked(router, index, given)
         route = router.resolve(index)
@@ -39,7 +41,12 @@ def ask(
     except Exception as error:
         meter.failed(error, index=index, release=release)
         raise
-    meter.answered(answer, route.space, text=text, began=began, ended=clock.monotonic())
+    finally:
+        shadower.ended = ended = clock.monotonic()
+    meter.answered(answer, route.space, text=text, began=began, ended=ended)
+    shadow = router.shadow(index)
+    if shadow is not None:
+        shadower.offer(shadow, answer, text=text, limit=k, where=where)
     return answer
 
 

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from repoint.client.bridging import Bridging
     from repoint.client.guarding import Guarding, RunningGuard
     from repoint.client.judging import Judging
+    from repoint.client.traffic import Traffic
     from repoint.domain.telemetry import Window
 
 #: What a writer waits for besides the log: nothing, the release that answers, every live one.
@@ -232,6 +233,13 @@ class Index:
         It looks in a thread of its own, as the policy declares, and acts as ``guard``.
         """
         return self.guarding.run(dry_run=dry_run)
+
+    @property
+    def traffic(self) -> Traffic:
+        """Trying a release on live queries."""
+        from repoint.client.traffic import Traffic  # noqa: PLC0415 - a rollback needs none of it
+
+        return Traffic(self._session, self._name)
 
     # Catching up
 

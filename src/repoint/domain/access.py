@@ -37,6 +37,7 @@ class Action(StrEnum):
     OVERRIDE = "override"
     ROLLBACK = "rollback"
     ABORT = "abort"
+    SHADOW = "shadow"
     FREEZE = "freeze"
     UNFREEZE = "unfreeze"
     ACCEPT = "accept"
@@ -70,6 +71,7 @@ NEEDS: Final[Mapping[Action, Role]] = MappingProxyType(
         Action.PROMOTE: Role.OPERATOR,
         Action.ROLLBACK: Role.OPERATOR,
         Action.ABORT: Role.OPERATOR,
+        Action.SHADOW: Role.OPERATOR,
         Action.FREEZE: Role.OPERATOR,
         Action.UNFREEZE: Role.OPERATOR,
         Action.ACCEPT: Role.OPERATOR,

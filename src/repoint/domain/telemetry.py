@@ -23,6 +23,8 @@ class Arm(StrEnum):
 
     #: It answers for the index.
     ACTIVE = "active"
+    #: It was asked as well, and nobody was given its answer.
+    SHADOW = "shadow"
 
 
 class Stage(StrEnum):
@@ -33,6 +35,19 @@ class Stage(StrEnum):
     RERANK = "rerank"
     #: From the question to the stamped answer, the route included.
     TOTAL = "total"
+
+
+class Measure(StrEnum):
+    """What is measured of a shadow's answer beside the served one."""
+
+    #: The share of documents that both have, down to the depth that was asked for.
+    OVERLAP = "overlap"
+    #: Rank-biased overlap: 1 where the rankings are equal.
+    RBO = "rbo"
+    #: The best hit's score less that of the served answer; spaces have scales of their own.
+    SCORE_DIFFERENCE = "score_difference"
+    #: Milliseconds longer than the served answer took.
+    LATENCY_DIFFERENCE = "latency_difference"
 
 
 class Count(StrEnum):
@@ -52,6 +67,8 @@ class Count(StrEnum):
     EMBEDDED = "embedded"
     #: Tokens of those, where the spec names a price.
     TOKENS = "tokens"
+    #: Questions that a shadow was not asked: its queue was full, or it was never quiet.
+    DROPPED = "dropped"
     #: Questions that are in no other figure: a process could not keep up, or not flush.
     LOST = "lost"
 

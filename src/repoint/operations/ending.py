@@ -197,6 +197,9 @@ def _roles(tx: Transaction, index: IndexName, name: ReleaseName) -> list[str]:
         held.append(f"it is the fallback of {pointer.active}, which is in soak")
     if rollout is not None and rollout.release == name and pointer.active != name:
         held.append(f"its rollout is open ({rollout.phase}): repoint abort {index}")
+    shadow = tx.shadows.get(index)
+    if shadow is not None and shadow.release == name:
+        held.append(f"it gets live queries as a shadow: repoint shadow {index} --stop")
     return held
 
 

@@ -25,6 +25,7 @@ from repoint.domain.errors import (
 from repoint.domain.ids import CollectionName, Epoch, IndexName, ReleaseName
 from repoint.domain.operation import Process
 from repoint.domain.pointer import Pointer
+from repoint.domain.shadow import Shadow
 from repoint.operations.spaces import Space, Spaces
 from repoint.ports.clock import Clock
 from repoint.ports.store import Store, Transaction
@@ -72,6 +73,8 @@ class Router:
         self._routes: dict[IndexName, Route] = {}
         #: What each served index points at; a missing route is opened on the next query.
         self._pointers: dict[IndexName, Pointer] = {}
+        #: As far as the watcher knows; a shadow that comes or goes moves nothing.
+        self._shadows: dict[IndexName, Shadow | None] = {}
         self._fields: dict[IndexName, dict[str, FieldType]] = {}
         self._opening = threading.Lock()
         #: Held while a pointer or a route is replaced, never while one is opened.
@@ -111,6 +114,10 @@ class Router:
         replaced = self._routes.get(route.index) is not route
         if now >= self._confirmed_until or (asleep and replaced):
             raise UnconfirmedRouteError(index=route.index, seconds=now - since)
+
+    def shadow(self, index: IndexName) -> Shadow | None:
+        """Return which release gets the index's live queries as well."""
+        return self._shadows.get(index)
 
     def fields(self, index: IndexName, *, fresh: bool = False) -> dict[str, FieldType]:
         """Return the metadata fields that filters may name; ``fresh`` asks the store again."""
@@ -177,6 +184,7 @@ class Router:
         while True:
             with self._store.read() as view:
                 pointer = view.pointers.pointer(index)
+                self._shadows[index] = view.shadows.get(index)
             # Registered at the epoch just read: if a move comes between, this process counts
             # as late for it until it has taken note of the move.
             self._register({**self.serves(), index: pointer.epoch})
@@ -224,6 +232,7 @@ class Router:
         moved = False
         with self._store.read() as view:
             for index, known in list(self._pointers.items()):
+                self._shadows[index] = view.shadows.get(index)
                 pointer = view.pointers.pointer(index)
                 if pointer.epoch == known.epoch:
                     continue

@@ -48,7 +48,7 @@ from repoint.testing.store_samples import (
     with_documents,
     with_index,
 )
-from repoint.testing.store_traffic import TelemetrySuite
+from repoint.testing.store_traffic import ShadowSuite, TelemetrySuite
 
 #: Long enough that only a broken store needs it; nothing waits for its end otherwise.
 PATIENCE_SECONDS = 30.0
@@ -290,6 +290,7 @@ class StoreSuite(
     GuardSuite,
     DrillSuite,
     TelemetrySuite,
+    ShadowSuite,
 ):
     """What every store promises; a concrete class brings ``store`` and ``another``."""
 

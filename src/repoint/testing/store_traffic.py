@@ -8,11 +8,12 @@ import pytest
 
 from repoint.domain.errors import NotFoundError
 from repoint.domain.ids import IndexName, ProcessId, ReleaseName
+from repoint.domain.shadow import Shadow
 from repoint.domain.telemetry import ALL_TIME, UNKNOWN, Arm, Count, Period, Stage, Tally
 from repoint.ports.store import Store
 from repoint.ports.store.traffic import Measured
 from repoint.testing.conformance import Suite
-from repoint.testing.store_samples import DOCS, NOW, ONE, TWO, V1, V2, with_index
+from repoint.testing.store_samples import ANNA, DOCS, NOW, ONE, TWO, V1, V2, with_index
 
 TEN = timedelta(seconds=10)
 HOUR = timedelta(hours=1)
@@ -126,3 +127,32 @@ class TelemetrySuite(Suite):
                 tx.telemetry.put([Measured(period=period, process=ONE, tally=Tally())])
             with pytest.raises(NotFoundError):
                 tx.telemetry.within(IndexName("no"), since=NOW, until=NOW)
+
+
+def shadow(name: ReleaseName = V2, *, share: float = 0.25) -> Shadow:
+    """Return a shadow of a release."""
+    return Shadow(index=DOCS, release=name, share=share, actor=ANNA, reason="try", at=NOW)
+
+
+class ShadowSuite(Suite):
+    """Which releases get live queries as well."""
+
+    def test_an_index_has_at_most_one_shadow(self, store: Store, another: Store) -> None:
+        """The newest stands; removing it twice is no error."""
+        with_index(store)
+        with store.begin() as tx:
+            assert tx.shadows.get(DOCS) is None
+            tx.shadows.put(shadow(V1))
+            tx.shadows.put(shadow(V2, share=1.0))
+        with another.read() as view:
+            assert view.shadows.get(DOCS) == shadow(V2, share=1.0)
+        with store.begin() as tx:
+            tx.shadows.remove(DOCS)
+            tx.shadows.remove(DOCS)
+            assert tx.shadows.get(DOCS) is None
+
+    def test_a_release_that_is_not_there_is_no_shadow(self, store: Store) -> None:
+        """Nothing of it is stored."""
+        with_index(store)
+        with store.begin() as tx, pytest.raises(NotFoundError):
+            tx.shadows.put(shadow(ReleaseName("v9")))

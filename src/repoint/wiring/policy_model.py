@@ -169,7 +169,7 @@ class PolicyFile(Section):
         min_length=1, strict=False, description="What must hold; each has its table below"
     )
     bridge: BridgeSection | None = Field(
-        None, description="Allows bridges, by what they must keep; without it there are none"
+        None, description="Allows bridges; see `bridge` below. Without it there are none"
     )
     readiness: ReadinessSection = Field(
         default_factory=ReadinessSection, description="See `readiness` below"

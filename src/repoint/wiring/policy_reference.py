@@ -12,7 +12,12 @@ from pydantic.fields import FieldInfo
 
 from repoint.domain.durations import written
 from repoint.wiring import trigger_model
-from repoint.wiring.policy_model import SECTIONS, PolicyFile, ReadinessSection
+from repoint.wiring.policy_model import (
+    SECTIONS,
+    BridgeSection,
+    PolicyFile,
+    ReadinessSection,
+)
 from repoint.wiring.spec_model import Section
 
 _KINDS: Final = {
@@ -57,6 +62,7 @@ def policy_reference() -> str:
         (name,) = get_args(section.model_fields["gate"].annotation)
         parts.append(_table(f"gate: {name}", f"{section.__doc__}\n", section))
     for title, section in (
+        ("bridge", BridgeSection),
         ("readiness", ReadinessSection),
         ("guard", trigger_model.GuardSection),
     ):

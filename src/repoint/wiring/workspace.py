@@ -128,7 +128,7 @@ def open_workspace(
         router=router,
         drivers=drivers,
         store=opened.facts,
-        live=Live(store, clock=time, process=process.id),
+        live=Live(store, spaces, clock=time, process=process.id),
     )
 
 

@@ -110,9 +110,11 @@ def test_every_moving_command_prints_the_shape_that_is_promised(shell: Shell) ->
             assert found == PROMISED[name], name
 
 
-def test_telemetry_prints_the_shape_that_is_promised(shell: Shell) -> None:
+def test_live_traffic_prints_the_shapes_that_are_promised(shell: Shell) -> None:
     shell.promoted()
     shell.ok("search", "docs", "number 3")
+    shell.ok("shadow", "docs", "v1")
+    assert shape(shell.json("shadow", "docs")) == PROMISED["shadow"]
     assert shape(shell.json("telemetry", "docs")) == PROMISED["telemetry"]
 
 

@@ -39,7 +39,7 @@ from repoint.testing.store_samples import (
     release,
     with_documents,
 )
-from repoint.testing.store_traffic import measured
+from repoint.testing.store_traffic import measured, shadow
 from repoint.wiring.clock import SystemClock
 
 V3: Final = ReleaseName("v3")
@@ -218,6 +218,11 @@ CONSTRAINTS: Final = {
         baseline_run, k, actor, at FROM evaluations""",
         "evaluations.index_name, evaluations.ordinal",
         "evaluation_ordinal_unique",
+    ),
+    "shadow_share_is_a_share": (
+        "UPDATE shadows SET share = 1.5",
+        "shadow_share_is_a_share",
+        "shadow_share_is_a_share",
     ),
     "a_run_was_asked_a_stored_set": (
         """INSERT INTO runs SELECT 'new', 9, index_name, release, fingerprint, query_set, 7,
@@ -407,6 +412,7 @@ def fill(store: SqlStore) -> None:
         tx.pointers.advance(tx.pointers.open_rollout(DOCS, V1, at=NOW), Event.ABORT, at=NOW)
         tx.pointers.open_rollout(DOCS, V2, at=NOW)
         tx.telemetry.put([measured()])
+        tx.shadows.put(shadow())
         tx.operations.begin(operation("first"))
         tx.operations.reach(operation("first"), Step.DONE)
         tx.operations.begin(operation("second"))

@@ -73,23 +73,31 @@ class Meter:
         self._widen_at = 0.0
 
     def answered(
-        self, answer: Answer, space: Space, *, text: str, began: float, ended: float
+        self,
+        answer: Answer,
+        space: Space,
+        *,
+        text: str,
+        began: float,
+        ended: float,
+        measures: Mapping[str, float] | None = None,
     ) -> None:
         """Count an answer that was given; both times are the monotonic clock's."""
         timings = answer.timings
         counts: tuple[Count, ...] = (Count.QUERIES,)
         if not answer.hits:
             counts += (Count.EMPTY,)
-        measures = {
+        values = {
             Stage.SEARCH.value: timings.search_ms,
             Stage.TOTAL.value: (ended - began) * 1000,
+            **(measures or {}),
         }
         if space.reranker is not None:
-            measures[Stage.RERANK.value] = timings.rerank_ms
+            values[Stage.RERANK.value] = timings.rerank_ms
         priced = False
         if timings.embedded:
             counts += (Count.EMBEDDED,)
-            measures[Stage.EMBED.value] = timings.embed_ms
+            values[Stage.EMBED.value] = timings.embed_ms
             priced = space.release.spec.model.price_per_million_tokens is not None
         self._leave(
             _Note(
@@ -98,7 +106,7 @@ class Meter:
                 answer.arm,
                 ended,
                 counts,
-                measures,
+                values,
                 text=text if priced else "",
                 space=space if priced else None,
             )
@@ -121,6 +129,10 @@ class Meter:
         code = error.code if isinstance(error, RepointError) else type(error).__name__
         ended = self._clock.monotonic()
         self._leave(_Note(index, release, arm, ended, counts, {}, error=code))
+
+    def count(self, what: Count, *, index: IndexName, release: ReleaseName, arm: Arm) -> None:
+        """Count something that is no query of its own."""
+        self._leave(_Note(index, release, arm, self._clock.monotonic(), (what,), {}))
 
     def flush(self) -> None:
         """Store what was counted so far; what cannot be stored now is tried again later."""

@@ -14,7 +14,7 @@ from repoint.ports.store.log import Appended, DocumentLog, Indexes
 from repoint.ports.store.moves import Operations, Pointers, Processes
 from repoint.ports.store.records import Access, Audit
 from repoint.ports.store.releases import DeadLetters, Releases
-from repoint.ports.store.traffic import Telemetry
+from repoint.ports.store.traffic import Shadows, Telemetry
 from repoint.ports.store.transactions import ChangeFeed, Store, Transaction
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "QuerySets",
     "Releases",
     "Runs",
+    "Shadows",
     "Store",
     "Telemetry",
     "Transaction",

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from repoint.domain.ids import IndexName, ProcessId
+from repoint.domain.shadow import Shadow
 from repoint.domain.telemetry import Period, Tally
 
 
@@ -52,4 +53,24 @@ class Telemetry(Protocol):
 
     def remove(self, measured: Sequence[Measured]) -> None:
         """Forget these tallies; one that is not there is no error."""
+        ...
+
+
+class Shadows(Protocol):
+    """Which releases get live queries as well; at most one an index."""
+
+    def get(self, index: IndexName) -> Shadow | None:
+        """Return the index's shadow, None when it has none."""
+        ...
+
+    def put(self, shadow: Shadow) -> None:
+        """Let it be the index's shadow, in place of any other.
+
+        Raises:
+            NotFoundError: no such release.
+        """
+        ...
+
+    def remove(self, index: IndexName) -> None:
+        """Let the index have none; twice is no error."""
         ...

@@ -13,7 +13,7 @@ from repoint.ports.store.log import DocumentLog, Indexes
 from repoint.ports.store.moves import Operations, Pointers, Processes
 from repoint.ports.store.records import Access, Audit
 from repoint.ports.store.releases import DeadLetters, Releases
-from repoint.ports.store.traffic import Telemetry
+from repoint.ports.store.traffic import Shadows, Telemetry
 
 
 class Transaction(Protocol):
@@ -102,6 +102,11 @@ class Transaction(Protocol):
     @property
     def telemetry(self) -> Telemetry:
         """What was measured of live queries."""
+        ...
+
+    @property
+    def shadows(self) -> Shadows:
+        """Which releases get live queries as well."""
         ...
 
 

@@ -32,6 +32,7 @@ from repoint.stores.sql.processes import SqlProcesses
 from repoint.stores.sql.query_sets import SqlQuerySets
 from repoint.stores.sql.releases import SqlReleases
 from repoint.stores.sql.runs import SqlRuns
+from repoint.stores.sql.shadows import SqlShadows
 from repoint.stores.sql.telemetry import SqlTelemetry
 
 
@@ -76,6 +77,7 @@ class SqlTransaction:
     guarding: SqlGuarding
     drills: SqlDrills
     telemetry: SqlTelemetry
+    shadows: SqlShadows
 
     @staticmethod
     def on(connection: sa.Connection, *, clock: Clock) -> SqlTransaction:
@@ -98,6 +100,7 @@ class SqlTransaction:
             guarding=SqlGuarding(connection),
             drills=SqlDrills(connection),
             telemetry=SqlTelemetry(connection),
+            shadows=SqlShadows(connection),
         )
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from repoint.stores.sql.tables import _at, _big, _of_index, _text, metadata
+from repoint.stores.sql.tables import REAL, _at, _big, _of_index, _of_release, _text, metadata
 
 telemetry: Final = sa.Table(
     "telemetry",
@@ -23,5 +23,19 @@ telemetry: Final = sa.Table(
     _text("content"),
     _of_index(),
     sa.Index("telemetry_by_age", "width", "starts_at"),
+    sqlite_strict=True,
+)
+
+shadows: Final = sa.Table(
+    "shadows",
+    metadata,
+    _text("index_name", key=True),
+    _text("release"),
+    sa.Column("share", REAL, nullable=False),
+    _text("actor"),
+    _text("reason"),
+    _at("at"),
+    _of_release(),
+    sa.CheckConstraint("share > 0 AND share <= 1", name="shadow_share_is_a_share"),
     sqlite_strict=True,
 )

@@ -1,4 +1,4 @@
-"""What live queries leave behind: telemetry."""
+"""Live traffic: telemetry of its queries, and the shadows that get them as well."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ branch_labels = None
 depends_on = None
 
 BIG: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+REAL: Final[sa.types.TypeEngine[float]] = sa.Double().with_variant(sa.REAL(), "sqlite")
 #: In the order of code points everywhere, whatever language the database was made for.
 TEXT: Final = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
@@ -31,8 +32,15 @@ def _of_index() -> sa.ForeignKeyConstraint:
     return sa.ForeignKeyConstraint(["index_name"], ["indexes.name"])
 
 
+def _of_release() -> sa.ForeignKeyConstraint:
+    return sa.ForeignKeyConstraint(
+        ["index_name", "release"], ["releases.index_name", "releases.name"]
+    )
+
+
 # Made by the first revision; here only what foreign keys point at.
 sa.Table("indexes", _METADATA, _text("name", key=True))
+sa.Table("releases", _METADATA, _text("index_name", key=True), _text("name", key=True))
 
 TABLES: Final = (
     sa.Table(
@@ -47,6 +55,19 @@ TABLES: Final = (
         _text("content"),
         _of_index(),
         sa.Index("telemetry_by_age", "width", "starts_at"),
+        sqlite_strict=True,
+    ),
+    sa.Table(
+        "shadows",
+        _METADATA,
+        _text("index_name", key=True),
+        _text("release"),
+        sa.Column("share", REAL, nullable=False),
+        _text("actor"),
+        _text("reason"),
+        _big("at"),
+        _of_release(),
+        sa.CheckConstraint("share > 0 AND share <= 1", name="shadow_share_is_a_share"),
         sqlite_strict=True,
     ),
 )
