@@ -26,6 +26,8 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "delete": Entry(
             "documents", "Write tombstones: every live release loses the documents."
         ),
+        "adopt": Entry("adopting", "Make a collection that you have a release, in place."),
+        "absorb": Entry("adopting", "Take in what was done to it without repoint."),
         "release": Entry("releases", "Make, show, list and compare releases."),
         "sync": Entry("syncing", "Bring a release into step with the log."),
         "queries": Entry(
@@ -37,6 +39,7 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
             "evaluating", "Ask two releases the same questions, and judge the difference."
         ),
         "runs": Entry("runs", "List and show stored evaluations and runs."),
+        "grants": Entry("granting", "Say which grants of the databases a move needs."),
         "promote": Entry("moves", "Let a release answer, once it is ready."),
         "search": Entry("asking", "Ask whoever answers now, or a release by name."),
         "route": Entry("asking", "Print who answers now: release, epoch, collection."),

@@ -47,6 +47,8 @@ class Action(StrEnum):
     DROP = "drop"
     ERASE = "erase"
     RECONCILE = "reconcile"
+    ADOPT = "adopt"
+    ABSORB = "absorb"
     POLICY = "policy"
     GRANT = "grant"
     MIGRATE_STORE = "migrate-store"
@@ -72,6 +74,8 @@ NEEDS: Final[Mapping[Action, Role]] = MappingProxyType(
         Action.RETIRE: Role.OPERATOR,
         Action.HOLD: Role.OPERATOR,
         Action.RECONCILE: Role.OPERATOR,
+        Action.ADOPT: Role.OPERATOR,
+        Action.ABSORB: Role.OPERATOR,
         Action.POLICY: Role.APPROVER,
         Action.OVERRIDE: Role.APPROVER,
         Action.RELEASE_HOLD: Role.APPROVER,

@@ -6,6 +6,7 @@ A ``Store`` opens transactions; a transaction offers the areas below. Everything
 Whatever an area refuses, it refuses before anything of the call is written.
 """
 
+from repoint.ports.store.adoptions import Adoptions
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.judging import Policies, QuerySets, Runs
 from repoint.ports.store.log import Appended, DocumentLog, Indexes
@@ -16,6 +17,7 @@ from repoint.ports.store.transactions import ChangeFeed, Store, Transaction
 
 __all__ = [
     "Access",
+    "Adoptions",
     "Appended",
     "Audit",
     "Catchup",
