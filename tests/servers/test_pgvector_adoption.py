@@ -3,6 +3,7 @@ from collections.abc import Iterator
 import pytest
 from tests.servers.pgvector_team import PgvectorTeam
 
+from repoint.testing.adoption import AdoptionSuite
 from repoint.testing.adoption_story import AdoptionStorySuite
 from repoint.testing.postgres import PostgresServer
 
@@ -20,6 +21,12 @@ def team(
     yield one
     one.close()
     postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+class TestPgvectorAdopter(AdoptionSuite):
+    @pytest.fixture
+    def team(self, team: PgvectorTeam) -> PgvectorTeam:
+        return team
 
 
 class TestPgvectorAdoption(AdoptionStorySuite):

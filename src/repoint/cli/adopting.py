@@ -193,7 +193,7 @@ def absorb(
     ] = None,
     reason: Reason = "",
 ) -> None:
-    """Take what was done to an adopted collection without repoint into the log.
+    """Take in what was done to an adopted collection without repoint.
 
     Rows that were added, changed or deleted there become writes of the index, which reach
     every live release. Where the log changed too, nothing is guessed: both sides stay as they

@@ -26,8 +26,12 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "delete": Entry(
             "documents", "Write tombstones: every live release loses the documents."
         ),
-        "adopt": Entry("adopting", "Make a collection that you have a release, in place."),
-        "absorb": Entry("adopting", "Take in what was done to it without repoint."),
+        "adopt": Entry(
+            "adopting", "Make a collection that you have a release, where it stands."
+        ),
+        "absorb": Entry(
+            "adopting", "Take in what was done to an adopted collection without repoint."
+        ),
         "release": Entry("releases", "Make, show, list and compare releases."),
         "sync": Entry("syncing", "Bring a release into step with the log."),
         "queries": Entry(

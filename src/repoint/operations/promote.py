@@ -120,19 +120,19 @@ def ready(
         ]
     findings.append(behaviour.query_model(session, space))
     findings.append(diff.clean(session.store, space, upto=watermark))
-    findings.append(_grants(session, release, pointer))
+    findings += _grants(session, release, pointer)
     if pointer.active is not None:
         findings.append(way_back(session, pointer))
         findings += _evaluated(pointer, release, evaluations, options)
     return findings
 
 
-def _grants(session: Session, release: Release, pointer: Pointer) -> Finding:
+def _grants(session: Session, release: Release, pointer: Pointer) -> list[Finding]:
     """Check that both sides may be read and written by whoever has to."""
     with session.store.read() as view:
         active = pointer.active
         before = [] if active is None else [view.releases.get(pointer.index, active)]
-    return privileges.finding(session, [*before, release])
+    return privileges.findings(session, [*before, release])
 
 
 def way_back(session: Session, pointer: Pointer) -> Finding:

@@ -159,4 +159,5 @@ def adopter_of(backend: Backend) -> Adopter:
             what="adopting a collection",
             hint="write its documents into an index instead: repoint ingest",
         )
-    return cast("AdoptingBackend", backend).adopter()
+    adopting: AdoptingBackend = cast("AdoptingBackend", backend)
+    return adopting.adopter()

@@ -61,4 +61,5 @@ def gatekeeper_of(backend: Backend) -> Gatekeeper | None:
     """Return a backend's gatekeeper, None where its capabilities say that it has none."""
     if not backend.capabilities.privileges:
         return None
-    return cast("GuardedBackend", backend).gatekeeper()
+    guarded: GuardedBackend = cast("GuardedBackend", backend)
+    return guarded.gatekeeper()

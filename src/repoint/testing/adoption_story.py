@@ -13,6 +13,7 @@ import pytest
 
 from repoint.client import Repoint
 from repoint.domain.adoption import BypassKind
+from repoint.domain.document import Json
 from repoint.domain.errors import HeldError, WrongDeclarationError
 from repoint.operations.adopt import AdoptionReport
 from repoint.operations.ending import Fate
@@ -107,7 +108,10 @@ class AdoptionStorySuite(StorySuite):
     def test_writes_reach_the_team_s_own_rows(self, workspace: Repoint, team: Team) -> None:
         """Upserts and deletes through repoint are what the team's own code reads."""
         docs = workspace.index("docs")
-        new = {"text": "a brand new note", "metadata": {"topic": "news", "number": 7}}
+        new: dict[str, Json] = {
+            "text": "a brand new note",
+            "metadata": {"topic": "news", "number": 7},
+        }
         docs.upsert([{"id": "d1", **new}, {"id": "fresh", **new}], wait="all")
         docs.delete(["d2"], wait="all")
         rows = team.rows()

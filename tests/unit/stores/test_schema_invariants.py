@@ -12,15 +12,17 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from repoint.domain.adoption import AdoptionState
 from repoint.domain.ids import DocumentId, IndexName, Lsn, ReleaseName
 from repoint.domain.operation import Hold, Step
 from repoint.domain.rollout import Event
 from repoint.stores.sql import SqliteStore
-from repoint.stores.sql.migrations import initial_guards, judging_guards
+from repoint.stores.sql.migrations import adoption_guards, initial_guards, judging_guards
 from repoint.stores.sql.postgres import PostgresStore
 from repoint.stores.sql.store import SqlStore
 from repoint.stores.sql.tables import metadata
 from repoint.testing.postgres import PostgresServer
+from repoint.testing.store_adoption import ADOPTION
 from repoint.testing.store_judging import POLICY, evaluation, query_set, run
 from repoint.testing.store_samples import (
     ANNA,
@@ -39,7 +41,11 @@ from repoint.testing.store_samples import (
 from repoint.wiring.clock import SystemClock
 
 V3: Final = ReleaseName("v3")
-GUARDS: Final = {**initial_guards.GUARDS, **judging_guards.GUARDS}
+GUARDS: Final = {
+    **initial_guards.GUARDS,
+    **judging_guards.GUARDS,
+    **adoption_guards.GUARDS,
+}
 
 #: The pointer of ``fill`` stands at epoch 1 with v1 in front.
 MOVE: Final = (
@@ -108,6 +114,8 @@ BREAKS: Final = {
     "rollout_begins_with_the_policy_in_force": (
         "INSERT INTO rollouts VALUES (9, 'docs', 'v2', 'preparing', 1, 1, 0)"
     ),
+    "adoption_goes_forward": "UPDATE adoptions SET state = 'scanning'",
+    "adoption_is_never_removed": "DELETE FROM adoptions",
 }
 
 #: What is refused by a constraint, and the words in which SQLite and PostgreSQL say which.
@@ -194,6 +202,11 @@ CONSTRAINTS: Final = {
         baseline_run, k, actor, at FROM evaluations""",
         "evaluations.index_name, evaluations.ordinal",
         "evaluation_ordinal_unique",
+    ),
+    "adoption_state_is_known": (
+        "UPDATE adoptions SET state = 'somewhere'",
+        "adoption_state_is_known",
+        "adoption_state_is_known",
     ),
     "a_run_was_asked_a_stored_set": (
         """INSERT INTO runs SELECT 'new', 9, index_name, release, fingerprint, query_set, 7,
@@ -360,6 +373,8 @@ def fill(store: SqlStore) -> None:
         tx.policies.set(DOCS, POLICY, actor=ANNA, reason="", at=NOW)
         tx.query_sets.add(query_set())
         tx.runs.add(run(called="summer"))
+        tx.adoptions.begin(ADOPTION)
+        tx.adoptions.set_state(DOCS, V1, AdoptionState.ADOPTED, at=NOW)
         tx.runs.add_evaluation(evaluation(candidate=run(), baseline=run()))
         tx.pointers.advance(tx.pointers.open_rollout(DOCS, V1, at=NOW), Event.ABORT, at=NOW)
         tx.pointers.open_rollout(DOCS, V2, at=NOW)
