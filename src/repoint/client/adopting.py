@@ -23,7 +23,7 @@ from repoint.operations.adopt import (
 )
 from repoint.operations.session import Session
 from repoint.ports.adoption import Wish
-from repoint.ports.drivers import Drivers
+from repoint.wiring.drivers import InstalledDrivers
 from repoint.wiring.spec_file import load_spec
 
 
@@ -42,7 +42,7 @@ def declaration(
 
 
 def plan_to_adopt(
-    session: Session, drivers: Drivers, index: str, release: str, declared: Declaration
+    session: Session, drivers: InstalledDrivers, index: str, release: str, declared: Declaration
 ) -> AdoptionPlan:
     """Return what adopting would do; only a sample is embedded."""
     return plan_adoption(session, index_name(index), release_name(release), declared, drivers)
@@ -50,7 +50,7 @@ def plan_to_adopt(
 
 def take_over(  # noqa: PLR0913, PLR0917 - as the operation
     session: Session,
-    drivers: Drivers,
+    drivers: InstalledDrivers,
     index: str,
     release: str,
     declared: Declaration,

@@ -24,13 +24,13 @@ from repoint.domain.release import Release, ReleaseState
 from repoint.domain.rollout import FINAL
 from repoint.operations import probing
 from repoint.operations.adopt import absorbing, planning
+from repoint.operations.adopt.models import ProvingDrivers
 from repoint.operations.adopt.planning import Declaration
 from repoint.operations.adopt.scanning import AdoptionProgress, Scan, in_step
 from repoint.operations.embedding import Embedding
 from repoint.operations.freeze import require_thawed
 from repoint.operations.session import Session, authorise
 from repoint.operations.spaces import Space, collection_spec
-from repoint.ports.drivers import Drivers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ def adopt(  # noqa: PLR0913 - what is adopted as what, and how the caller watche
     index: IndexName,
     name: ReleaseName,
     declared: Declaration,
-    drivers: Drivers,
+    drivers: ProvingDrivers,
     *,
     progress: Callable[[AdoptionProgress], None] | None = None,
     stop: Callable[[], bool] | None = None,
@@ -110,7 +110,7 @@ def _begin(
     index: IndexName,
     name: ReleaseName,
     declared: Declaration,
-    drivers: Drivers,
+    drivers: ProvingDrivers,
 ) -> None:
     spec = declared.spec
     adopter = session.spaces.adopter(spec.backend)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from repoint.domain.spec import ModelSpec, Pooling, ReleaseSpec, TextSpec
-from repoint.ports.drivers import Drivers
+from repoint.ports.text import Preparer
 
 #: Prefixes that widely used models ask for before a document.
 PREFIXES: Final = (
@@ -64,9 +64,12 @@ class Variation:
     """Varies a declaration; ``others`` are specs of the workspace, by what they are called."""
 
     def __init__(
-        self, drivers: Drivers, *, others: Sequence[tuple[str, ReleaseSpec]] = ()
+        self,
+        prepares: Callable[[ReleaseSpec], Preparer],
+        *,
+        others: Sequence[tuple[str, ReleaseSpec]] = (),
     ) -> None:
-        self._drivers = drivers
+        self._prepares = prepares
         self._others = others
 
     def of(self, start: Alternative) -> Iterator[Alternative]:
@@ -144,7 +147,7 @@ class Variation:
     def _complete(self, spec: ReleaseSpec, text: TextSpec) -> ReleaseSpec:
         """Return the spec with another text, and the libraries that it now depends on."""
         bare = replace(spec, text=text, libraries={})
-        return replace(bare, libraries=dict(self._drivers.preparer(bare).libraries))
+        return replace(bare, libraries=dict(self._prepares(bare).libraries))
 
 
 def _of_model(

@@ -16,10 +16,10 @@ from repoint.domain.ids import IndexName, ReleaseName
 from repoint.domain.spec import ReleaseSpec
 from repoint.operations import releases
 from repoint.operations.adopt import proving
+from repoint.operations.adopt.models import ProvingDrivers
 from repoint.operations.adopt.proving import Proof
 from repoint.operations.session import Session, authorise, record
 from repoint.ports.adoption import Adopter, Foreign, Wish
-from repoint.ports.drivers import Drivers
 from repoint.ports.store import Transaction
 
 
@@ -63,7 +63,7 @@ def plan(
     index: IndexName,
     name: ReleaseName,
     declared: Declaration,
-    drivers: Drivers,
+    drivers: ProvingDrivers,
 ) -> AdoptionPlan:
     """Return what adopting would do and what stands in its way; only a sample is embedded.
 
@@ -94,7 +94,7 @@ def plan(
     )
 
 
-def completed(spec: ReleaseSpec, drivers: Drivers) -> ReleaseSpec:
+def completed(spec: ReleaseSpec, drivers: ProvingDrivers) -> ReleaseSpec:
     """Return the spec with what only the drivers know.
 
     Raises:
@@ -178,7 +178,7 @@ def proof_of(
     adopter: Adopter,
     foreign: Foreign,
     declared: Declaration,
-    drivers: Drivers,
+    drivers: ProvingDrivers,
 ) -> Proof:
     """Embed a sample again and return what it says of the declaration."""
     with session.store.read() as view:

@@ -19,11 +19,11 @@ from repoint.domain.errors import InputRejectedError, RepointError
 from repoint.domain.ids import Fingerprint
 from repoint.domain.spec import ReleaseSpec
 from repoint.operations.adopt.alternatives import Alternative, Variation
+from repoint.operations.adopt.models import Models, ProvingDrivers
 from repoint.operations.embedding import Embedding
 from repoint.operations.probing import cosine_distance
 from repoint.ports.adoption import Foreign, ForeignPage
 from repoint.ports.backend import FloatMatrix
-from repoint.ports.drivers import Drivers
 
 #: Rows that are embedded again.
 SAMPLE: Final = 64
@@ -95,7 +95,7 @@ def prove(
     foreign: Foreign,
     page: ForeignPage,
     spec: ReleaseSpec,
-    drivers: Drivers,
+    drivers: ProvingDrivers,
     *,
     band: float,
     others: Iterable[tuple[str, ReleaseSpec]] = (),
@@ -107,7 +107,20 @@ def prove(
         MissingModelError: it cannot be opened here.
     """
     sample = _whole(page)
-    found = _distances(sample, spec, drivers)
+    with Models(drivers, spec.model) as models:
+        return _proven(foreign, sample, spec, models, band=band, others=others)
+
+
+def _proven(
+    foreign: Foreign,
+    sample: _Sample,
+    spec: ReleaseSpec,
+    models: Models,
+    *,
+    band: float,
+    others: Iterable[tuple[str, ReleaseSpec]],
+) -> Proof:
+    found = _distances(sample, spec, models)
     beyond = found > band
     proof = Proof(
         sampled=len(found),
@@ -119,7 +132,7 @@ def prove(
             sample.documents[place].id for place in np.flatnonzero(beyond)[:_EXAMPLES]
         ),
     )
-    differences = [] if foreign.normalises else _of_lengths(sample, spec, drivers)
+    differences = [] if foreign.normalises else _of_lengths(sample, spec, models)
     if not proof.beyond:
         return _with(proof, differences, tried=0)
     # A few rows that are off say nothing of the declaration: they may be stale.
@@ -127,7 +140,7 @@ def prove(
         documents=[sample.documents[int(place)] for place in np.flatnonzero(beyond)],
         vectors=sample.vectors[beyond],
     ).part(TRIED_ON)
-    best, tried, distance = _explained(wrong, spec, drivers, band=band, others=others)
+    best, tried, distance = _explained(wrong, spec, models, band=band, others=others)
     differences += [
         Difference(part=one.part, declared=one.declared, found=one.found)
         for one in best.changes
@@ -167,7 +180,7 @@ def _whole(page: ForeignPage) -> _Sample:
 def _explained(
     wrong: _Sample,
     spec: ReleaseSpec,
-    drivers: Drivers,
+    models: Models,
     *,
     band: float,
     others: Iterable[tuple[str, ReleaseSpec]],
@@ -182,28 +195,31 @@ def _explained(
         nonlocal tried
         tried += 1
         try:
-            return float(np.median(_distances(wrong, one.spec, drivers)))
+            return float(np.median(_distances(wrong, one.spec, models)))
         except RepointError:  # an alternative that cannot be is no explanation
             return float("inf")
 
     declared = Alternative(spec=spec, changes=())
     best, distance = declared, measured(declared)
-    vary = Variation(drivers, others=tuple(others))
+    vary = Variation(models.preparer, others=tuple(others))
     for _ in range(2):
-        for one in vary.of(best):
+        began = best
+        for one in vary.of(began):
             now = measured(one)
             if now < distance:
                 best, distance = one, now
             if distance <= band:
                 return best, tried, distance
+        if best is began:
+            break  # no part changed alone comes nearer, so none is worth a second
     return best, tried, distance
 
 
-def _distances(sample: _Sample, spec: ReleaseSpec, drivers: Drivers) -> npt.NDArray[np.float64]:
+def _distances(sample: _Sample, spec: ReleaseSpec, models: Models) -> npt.NDArray[np.float64]:
     """Return each sampled row's distance; 2, the largest there is, where it has no vector."""
     if not sample.documents:
         return np.zeros(0)
-    made = _made(sample.documents, spec, drivers)
+    made = _made(sample.documents, spec, models)
     return np.array(
         [
             2.0
@@ -215,10 +231,10 @@ def _distances(sample: _Sample, spec: ReleaseSpec, drivers: Drivers) -> npt.NDAr
 
 
 def _made(
-    documents: Sequence[Document], spec: ReleaseSpec, drivers: Drivers
+    documents: Sequence[Document], spec: ReleaseSpec, models: Models
 ) -> list[npt.NDArray[np.float32] | None]:
-    preparer = drivers.preparer(spec)
-    embedding = Embedding(spec.model, drivers.embedder(spec.model), Fingerprint("a proof"))
+    preparer = models.preparer(spec)
+    embedding = Embedding(spec.model, models.embedder(spec.model), Fingerprint("a proof"))
     texts: dict[int, str] = {}
     for place, document in enumerate(documents):
         try:
@@ -235,7 +251,7 @@ def _made(
     return found
 
 
-def _of_lengths(sample: _Sample, spec: ReleaseSpec, drivers: Drivers) -> list[Difference]:
+def _of_lengths(sample: _Sample, spec: ReleaseSpec, models: Models) -> list[Difference]:
     """Return whether the vectors' lengths say otherwise than the declaration.
 
     Only the length tells a vector that was normalised from one that was not.
@@ -251,7 +267,7 @@ def _of_lengths(sample: _Sample, spec: ReleaseSpec, drivers: Drivers) -> list[Di
         return [Difference(part="model.normalise", declared="true", found=f"false ({shown})")]
     if not unit:
         return []
-    raw = [one for one in _made(sample.documents[:TRIED_ON], spec, drivers) if one is not None]
+    raw = [one for one in _made(sample.documents[:TRIED_ON], spec, models) if one is not None]
     of_model = np.array([float(np.linalg.norm(one.astype(np.float64))) for one in raw])
     if not len(of_model) or np.abs(of_model - 1).max() <= _SPREAD:
         return []  # the model's own vectors have length one: both declarations are right
