@@ -248,9 +248,12 @@ class PgvectorBackend:
         schema = sql.Identifier(self._schema)
         try:
             with claim(link, self._schema):
-                link.connection.execute(
-                    sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema)
-                )
+                # Asked first: IF NOT EXISTS needs the right to make one even if it is there.
+                there = "SELECT FROM pg_namespace WHERE nspname = %s"
+                if link.connection.execute(there, (self._schema,)).fetchone() is None:
+                    link.connection.execute(
+                        sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema)
+                    )
                 if not link.prepared:
                     link.connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
         except (errors.UndefinedFile, errors.FeatureNotSupported) as error:
