@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from repoint.cli.arguments import IndexName, Reason, ReleaseName
@@ -55,12 +57,43 @@ def retire(door: Door, index: IndexName, release: ReleaseName, reason: Reason = 
 @command(
     app,
     "drop",
-    example="repoint drop docs v1",
+    example="repoint drop docs v1\nrepoint drop docs v1 --keep-collection\n"
+    "repoint drop docs v1 --delete-collection public.articles",
     interrupted="what was begun is finished by: repoint reconcile",
 )
-def drop(door: Door, index: IndexName, release: ReleaseName, reason: Reason = "") -> None:
-    """Delete a retired release's collection."""
+def drop(
+    door: Door,
+    *,
+    index: IndexName,
+    release: ReleaseName,
+    reason: Reason = "",
+    keep_collection: Annotated[
+        bool,
+        typer.Option(
+            "--keep-collection", help="Leave an adopted collection; forget what was noted."
+        ),
+    ] = False,
+    delete_collection: Annotated[
+        str | None,
+        typer.Option(
+            "--delete-collection",
+            metavar="NAME",
+            help="Delete an adopted collection; its own name shows that it is meant.",
+        ),
+    ] = None,
+) -> None:
+    """Delete a retired release's collection.
+
+    One that was adopted is not repoint's own: say whether it stays or goes.
+    """
+    from repoint.operations.ending import Fate  # noqa: PLC0415 - not needed for help
+
+    fate = Fate(keep=keep_collection, delete=delete_collection)
     with door.workspace() as opened:
-        opened.index(index).drop(release, reason=reason)
-    door.out.json({"index": index, "dropped": release})
-    door.out.say(f"the collection of {release} is deleted; its spec and records stay")
+        opened.index(index).drop(release, reason=reason, fate=fate)
+    door.out.json({"index": index, "dropped": release, "kept": keep_collection})
+    door.out.say(
+        f"the collection of {release} is yours again; its spec and records stay"
+        if keep_collection
+        else f"the collection of {release} is deleted; its spec and records stay"
+    )

@@ -26,6 +26,12 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "delete": Entry(
             "documents", "Write tombstones: every live release loses the documents."
         ),
+        "adopt": Entry(
+            "adopting", "Make a collection that you have a release, where it stands."
+        ),
+        "absorb": Entry(
+            "adopting", "Take in what was done to an adopted collection without repoint."
+        ),
         "release": Entry("releases", "Make, show, list and compare releases."),
         "sync": Entry("syncing", "Bring a release into step with the log."),
         "queries": Entry(
@@ -41,6 +47,7 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
             "drilling",
             "Rehearse a promotion and its rollback, without touching what is served.",
         ),
+        "grants": Entry("granting", "Say which grants of the databases a move needs."),
         "promote": Entry("moves", "Let a release answer, once it is ready."),
         "search": Entry("asking", "Ask whoever answers now, or a release by name."),
         "route": Entry("asking", "Print who answers now: release, epoch, collection."),

@@ -43,9 +43,17 @@ def repair(session: Session, index: IndexName, name: ReleaseName) -> int:
     """Write again what differs from the log, and return how many documents that were.
 
     What the model refused before stays a dead letter. Doing it twice changes nothing.
+
+    Raises:
+        ConflictError: somebody wrote to an adopted collection without repoint, and would
+            lose it.
     """
     authorise(session, Action.REPAIR, index)
     space = _space(session, index, name)
+    if space.collection.spec.adopted is not None:
+        from repoint.operations.adopt import require_none  # noqa: PLC0415 - for these alone
+
+        require_none(space, session=session)
     with session.store.read() as view:
         upto = view.catchup.watermark(index, name)
     found = (

@@ -25,6 +25,7 @@ from repoint.operations import (
     documents,
     ending,
     freeze,
+    privileges,
     promote,
     query,
     releases,
@@ -33,6 +34,8 @@ from repoint.operations import (
 )
 from repoint.operations.diff import DiffReport
 from repoint.operations.diff_releases import ReleasesReport
+from repoint.operations.ending import Fate
+from repoint.operations.privileges import PrivilegesReport
 from repoint.operations.promote import PromoteOptions, PromoteReport
 from repoint.operations.query import Answer
 from repoint.operations.rollback import Replay, RollbackOptions, RollbackReport
@@ -47,6 +50,7 @@ from repoint.wiring.workspace import Workspace
 if TYPE_CHECKING:
     from repoint.client.bridging import Bridging
     from repoint.client.guarding import Guarding, RunningGuard
+    from repoint.client.adopting import Adopted
     from repoint.client.judging import Judging
     from repoint.client.traffic import Traffic
     from repoint.domain.telemetry import Window
@@ -374,9 +378,21 @@ class Index:
         """Stop keeping a release in step, so that it may be dropped."""
         ending.retire(self._session, self._name, release_name(release), reason=reason)
 
-    def drop(self, release: str, *, reason: str = "") -> None:
-        """Delete a retired release's collection."""
-        ending.drop(self._session, self._name, release_name(release), reason=reason)
+    def drop(self, release: str, *, reason: str = "", fate: Fate | None = None) -> None:
+        """Delete a retired release's collection; an adopted one as its ``fate`` says."""
+        name = release_name(release)
+        ending.drop(self._session, self._name, name, reason=reason, fate=fate)
+
+    @property
+    def adopted(self) -> Adopted:
+        """What was done to an adopted collection without repoint, and taking it in."""
+        from repoint.client.adopting import Adopted  # noqa: PLC0415 - as judging
+
+        return Adopted(self._session, self._name)
+
+    def grants(self, release: str) -> PrivilegesReport:
+        """Return which grants of its database a move to a release needs, and which lack."""
+        return privileges.check(self._session, self._name, release_name(release))
 
     def lift_holds(self, release: str, *, reason: str = "") -> int:
         """Let a held release be dropped."""

@@ -20,6 +20,12 @@ from repoint.wiring.stores import StoreFacts
 from repoint.wiring.workspace import Workspace, find_home, make_workspace, open_workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from repoint.domain.spec import ReleaseSpec
+    from repoint.operations.adopt import AdoptionPlan, AdoptionProgress, AdoptionReport
+    from repoint.ports.adoption import Wish
     from repoint.stores.sql.migrating import Migrated
 
 
@@ -103,6 +109,53 @@ class Repoint:
         """
         documents.create_index(self.session, index_name(name))
         return self.index(name)
+
+    def adopt(  # noqa: PLR0913 - what is adopted as what
+        self,
+        name: str,
+        release: str,
+        wish: Wish,
+        *,
+        spec: ReleaseSpec | Path | str,
+        backend: str | None = None,
+        tolerate: float = 0.0,
+        progress: Callable[[AdoptionProgress], None] | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> AdoptionReport:
+        """Make a collection that you have already a release of a new index, where it stands.
+
+        Nothing is embedded again but a sample, which proves that the spec made these
+        vectors; ``tolerate`` is the share of it that may be off. Stopped or killed at any
+        point, the same call goes on.
+
+        Raises:
+            WrongDeclarationError: the spec did not make them; nothing was written.
+            ConflictError: the index has documents or releases of its own.
+        """
+        from repoint.client import adopting  # noqa: PLC0415 - a rollback needs none of it
+
+        declared = adopting.declaration(wish, spec, backend=backend, tolerate=tolerate)
+        drivers = self._workspace.drivers
+        return adopting.take_over(
+            self.session, drivers, name, release, declared, progress, stop
+        )
+
+    def plan_adoption(
+        self,
+        name: str,
+        release: str,
+        wish: Wish,
+        *,
+        spec: ReleaseSpec | Path | str,
+        backend: str | None = None,
+    ) -> AdoptionPlan:
+        """Return what ``adopt`` would do and what stands in its way; nothing is written."""
+        from repoint.client import adopting  # noqa: PLC0415 - as above
+
+        declared = adopting.declaration(wish, spec, backend=backend, tolerate=0.0)
+        return adopting.plan_to_adopt(
+            self.session, self._workspace.drivers, name, release, declared
+        )
 
     def indexes(self) -> list[str]:
         """Return the names of all indexes."""

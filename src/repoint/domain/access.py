@@ -53,6 +53,8 @@ class Action(StrEnum):
     GUARD = "guard"
     ALERT = "alert"
     DRILL = "drill"
+    ADOPT = "adopt"
+    ABSORB = "absorb"
     POLICY = "policy"
     GRANT = "grant"
     MIGRATE_STORE = "migrate-store"
@@ -82,6 +84,8 @@ NEEDS: Final[Mapping[Action, Role]] = MappingProxyType(
         Action.GUARD: Role.OPERATOR,
         Action.ALERT: Role.OPERATOR,
         Action.DRILL: Role.OPERATOR,
+        Action.ADOPT: Role.OPERATOR,
+        Action.ABSORB: Role.OPERATOR,
         Action.POLICY: Role.APPROVER,
         Action.OVERRIDE: Role.APPROVER,
         Action.RELEASE_HOLD: Role.APPROVER,

@@ -105,3 +105,6 @@ class Entry:
     chunks: Sequence[Chunk]
     slots: int
     metadata: Metadata = field(default_factory=dict)
+    #: The document as its owner gave it, for a collection that has a place for it; None is a
+    #: tombstone. Without chunks it is a document that the release cannot take.
+    content: Document | None = None

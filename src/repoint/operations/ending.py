@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from repoint.domain.access import Action
+from repoint.domain.adoption import Adoption, AdoptionState
 from repoint.domain.audit import Outcome
+from repoint.domain.document import Json
 from repoint.domain.errors import HeldError, RefusedMoveError
 from repoint.domain.ids import IndexName, ReleaseName
 from repoint.domain.operation import Operation, OperationKind, Step
@@ -115,9 +118,28 @@ def retire(session: Session, index: IndexName, name: ReleaseName, *, reason: str
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fate:
+    """What becomes of an adopted collection, which is the team's own."""
+
+    #: It stays; only what repoint noted of it goes.
+    keep: bool = False
+    #: Its name, as a proof that it is meant to be deleted.
+    delete: str | None = None
+
+
 @in_turn
-def drop(session: Session, index: IndexName, name: ReleaseName, *, reason: str) -> None:
+def drop(
+    session: Session,
+    index: IndexName,
+    name: ReleaseName,
+    *,
+    reason: str,
+    fate: Fate | None = None,
+) -> None:
     """Physically delete a retired release's collection; its spec and records stay.
+
+    An adopted collection is only touched as its ``fate`` says.
 
     Raises:
         HeldError: something still needs it; the error names each thing (INV-8).
@@ -133,7 +155,10 @@ def drop(session: Session, index: IndexName, name: ReleaseName, *, reason: str) 
     with session.store.begin() as tx:
         require_thawed(tx, index, action="drop")
         release = tx.releases.get(index, name)
+        adoption = tx.adoptions.get(index, name)
         holders = [*_holders(session, tx, release), *aliased]
+        if adoption is not None and release.state is not ReleaseState.DROPPED:
+            holders += _of_the_team(adoption, fate or Fate())
         if not holders:
             if release.state is ReleaseState.DROPPED:
                 return
@@ -156,9 +181,16 @@ def drop(session: Session, index: IndexName, name: ReleaseName, *, reason: str) 
         )
         raise HeldError(index=index, release=name, holders=holders)
     with moving.attempt(session, operation):
-        session.spaces.backend(release).drop(release.collection)
+        deletes = fate is not None and fate.delete is not None
+        if adoption is not None and deletes:
+            session.spaces.adopter(adoption.backend).destroy(release.collection)
+        else:
+            session.spaces.backend(release).drop(release.collection)
         session.spaces.forget(release)
         with session.store.begin() as tx:
+            if adoption is not None:
+                now = session.clock.now()
+                tx.adoptions.set_state(index, name, AdoptionState.LET_GO, at=now)
             tx.releases.set_state(index, name, ReleaseState.DROPPED)
             tx.operations.reach(operation, Step.DONE)
             tx.audit.append(
@@ -167,7 +199,7 @@ def drop(session: Session, index: IndexName, name: ReleaseName, *, reason: str) 
                 action=Action.DROP,
                 index=index,
                 reason=reason,
-                details={"release": name, "collection": release.collection},
+                details=_dropped(release, adoption, deletes=deletes),
             )
 
 
@@ -222,6 +254,32 @@ def _holders(session: Session, tx: Transaction, release: Release) -> Sequence[st
         and is_alive(process, session)
     )
     return holders
+
+
+def _of_the_team(adoption: Adoption, fate: Fate) -> list[str]:
+    """Return why an adopted collection may not be dropped as it was asked."""
+    own = adoption.layout.collection
+    if fate.keep and fate.delete is None:
+        return []
+    if fate.delete == own and not fate.keep:
+        return []
+    typed = f"repoint drop {adoption.index} {adoption.release}"
+    if fate.delete is not None and not fate.keep:
+        return [f"its collection is {own!r}, not {fate.delete!r}"]
+    why = (
+        f"its collection {own!r} is not repoint's own; to leave it and forget what was noted: "
+    )
+    what = (
+        f"{typed} --keep-collection; to delete it for good: {typed} --delete-collection {own}"
+    )
+    return [why + what]
+
+
+def _dropped(release: Release, adoption: Adoption | None, *, deletes: bool) -> dict[str, Json]:
+    found: dict[str, Json] = {"release": release.name, "collection": release.collection}
+    if adoption is not None:
+        found |= {"adopted": adoption.layout.collection, "deleted": deletes}
+    return found
 
 
 def _aliased(session: Session, release: Release) -> list[str]:

@@ -16,7 +16,7 @@ from repoint.domain.pointer import MoveKind, Pointer
 from repoint.domain.readiness import Finding, Status, failures
 from repoint.domain.release import Release
 from repoint.domain.rollout import FINAL, Event
-from repoint.operations import diff, golden, moving, reconcile
+from repoint.operations import diff, golden, moving, privileges, reconcile
 from repoint.operations.checks import behaviour, standing
 from repoint.operations.freeze import require_thawed
 from repoint.operations.in_force import policy_for
@@ -121,11 +121,20 @@ def ready(
         ]
     findings.append(behaviour.query_model(session, space))
     findings.append(diff.clean(session.store, space, upto=watermark))
+    findings += _grants(session, release, pointer)
     if pointer.active is not None:
         findings.append(way_back(session, pointer))
         findings += _rehearsed(session, pointer.active, release)
         findings += _evaluated(pointer, release, evaluations, options)
     return findings
+
+
+def _grants(session: Session, release: Release, pointer: Pointer) -> list[Finding]:
+    """Check that both sides may be read and written by whoever has to."""
+    with session.store.read() as view:
+        active = pointer.active
+        before = [] if active is None else [view.releases.get(pointer.index, active)]
+    return privileges.findings(session, [*before, release])
 
 
 def way_back(session: Session, pointer: Pointer) -> Finding:

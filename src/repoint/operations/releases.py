@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from repoint.domain.access import Action
+from repoint.domain.adoption import AdoptionState
 from repoint.domain.errors import BadSpecError, ConflictError, RetiredError, UnsupportedError
 from repoint.domain.ids import IndexName, ReleaseName, collection_name, release_name
 from repoint.domain.release import Release, ReleaseState
@@ -89,6 +90,12 @@ def bring_to_life(session: Session, index: IndexName, name: ReleaseName) -> Spac
     if release.state is ReleaseState.LIVE:
         return session.spaces.open(release)
     with session.store.read() as view:
+        adoption = view.adoptions.get(index, name)
+        if adoption is not None and adoption.state is AdoptionState.SCANNING:
+            raise ConflictError(
+                f"{adoption.layout.collection} is being adopted as {name}, which is not over",
+                hint="go on with it: the same `repoint adopt` again",
+            )
         require_thawed(view, index, action=f"start the backfill of {name}")
     space = session.spaces.create(release)
     with session.store.begin() as tx:

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from repoint.domain.errors import RetiredError
-from repoint.domain.ids import BridgeId, Fingerprint
+from repoint.domain.ids import BridgeId, Fingerprint, IndexName
 from repoint.domain.release import Release, ReleaseState
 from repoint.domain.spec import ReleaseSpec
 from repoint.operations.bridged import bridged
 from repoint.operations.embedding import Embedding
+from repoint.operations.fitting import Fitting
+from repoint.ports.adoption import Adopter, adopter_of
 from repoint.ports.backend import Backend, Collection, CollectionSpec
 from repoint.ports.drivers import Drivers
 from repoint.ports.reranker import Reranker
@@ -106,6 +108,18 @@ class Spaces:
         """Return the backend that holds a release's collection."""
         return self._drivers.backend(release.spec.backend)
 
+    def adopter(self, backend: str) -> Adopter:
+        """Return what takes over collections of a backend.
+
+        Raises:
+            UnsupportedError: its capabilities say that it has none.
+        """
+        return adopter_of(self._drivers.backend(backend))
+
+    def alias_of(self, backend: str, index: IndexName) -> str:
+        """Return the name that a backend's database would have for an index."""
+        return self._drivers.alias(backend, index)
+
     def alias(self, release: Release) -> str:
         """Return the name that a release's database has for its index."""
         return self._drivers.alias(release.spec.backend, release.index)
@@ -133,7 +147,14 @@ class Spaces:
                 embedding = self._embedding(release)
                 preparer = self._drivers.preparer(spec)
                 reranker = self._drivers.reranker(spec.rerank) if spec.rerank else None
-                parts = (collection(self.backend(release)), embedding, preparer, reranker)
+                opened = collection(self.backend(release))
+                if opened.spec.adopted is not None:
+                    preparer = Fitting(
+                        preparer,
+                        opened.spec.adopted,
+                        model=spec.model.name or spec.model.provider,
+                    )
+                parts = (opened, embedding, preparer, reranker)
                 self._open[_key(release)] = parts
         return Space(
             release=release,

@@ -14,6 +14,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from repoint.domain.adoption import Layout
 from repoint.domain.document import Entry, Metadata
 from repoint.domain.filters import Filter
 from repoint.domain.ids import CollectionName, DocumentId, Fingerprint, Lsn
@@ -50,6 +51,10 @@ class Capabilities:
     ordered_text: bool = True
     #: A scan shows one moment; without it, what is written meanwhile may be in it or not.
     snapshots: bool = True
+    #: Takes over collections that somebody else made: ``ports.adoption``.
+    adopts: bool = False
+    #: Says which grants of its database are missing: ``ports.privileges``.
+    privileges: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +68,8 @@ class CollectionSpec:
     ann: AnnSpec
     #: Whether ``search_text`` will be asked of it.
     lexical: bool
+    #: How it lies where a team made it; None where repoint did.
+    adopted: Layout | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,5 +23,7 @@ class BackendSettings:
     url: str = field(default="", repr=False)
     #: What opens the server; empty where nothing is needed. Never print it.
     api_key: str = field(default="", repr=False)
+    #: The role that applications search with; empty where nobody said.
+    application_role: str = ""
     #: The driver's own settings.
     options: Mapping[str, Option] = field(default_factory=dict)

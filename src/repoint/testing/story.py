@@ -82,7 +82,7 @@ class Crowd:
         number = 0
         while not self._stop.is_set():
             one = f"d{number % CORPUS}" if number % 3 else f"new{number}"
-            content = None if number % 5 == 4 else _document(number, version=number + 1)
+            content = None if number % 5 == 4 else document(number, version=number + 1)
             try:
                 if content is None:
                     self._docs.delete([one])
@@ -112,8 +112,8 @@ class StorySuite(Suite):
             config.write(f"\n[backends.main]\n{table}\n")
         with Repoint.open(home) as opened:
             docs = opened.create_index("docs")
-            docs.upsert({"id": f"d{n}", **_document(n, version=0)} for n in range(CORPUS))
-            _in_step(docs, "v1", dimensions=64)
+            docs.upsert({"id": f"d{n}", **document(n, version=0)} for n in range(CORPUS))
+            bring_in_step(docs, "v1", dimensions=64)
             docs.promote("v1", reason="first")
             yield opened
 
@@ -123,7 +123,7 @@ class StorySuite(Suite):
         """0 failed, 0 of mixed spaces, 0 lost, 0 that came back; and the proof says so."""
         docs = workspace.index("docs")
         before = {hit.id for hit in docs.search("comets 4 of d11", k=5).hits}
-        _in_step(docs, "v2", dimensions=32)
+        bring_in_step(docs, "v2", dimensions=32)
         with Crowd(docs) as crowd:
             docs.promote("v2", reason="next", options=UNMEASURED)
             crowd.answered(20)
@@ -140,7 +140,7 @@ class StorySuite(Suite):
         for release in ("v1", "v2"):
             docs.sync(release)
             assert docs.diff(release).clean, docs.diff(release)
-        _holds(docs, crowd.written)
+        holds(docs, crowd.written)
         assert before & {hit.id for hit in docs.search("comets 4 of d11", k=5).hits}
 
     def test_a_filter_and_words_work_through_the_client(self, workspace: Repoint) -> None:
@@ -155,7 +155,7 @@ class StorySuite(Suite):
     ) -> None:
         """Where there is an alias it follows the pointer; drift is repaired by reconcile."""
         docs = workspace.index("docs")
-        _in_step(docs, "v2", dimensions=32)
+        bring_in_step(docs, "v2", dimensions=32)
         backend = workspace.workspace.drivers.backend("main")
         if not backend.capabilities.aliases:
             (finding,) = [one for one in docs.check() if one.check == "active:alias"]
@@ -179,7 +179,8 @@ class StorySuite(Suite):
         assert backend.alias_target(alias) == first
 
 
-def _document(number: int, *, version: int) -> dict[str, Json]:
+def document(number: int, *, version: int) -> dict[str, Json]:
+    """Return a document's text and metadata, another for each version."""
     topic = TOPICS[number % len(TOPICS)]
     return {
         "text": f"{topic} {version} of d{number}, a note about {topic}",
@@ -187,13 +188,14 @@ def _document(number: int, *, version: int) -> dict[str, Json]:
     }
 
 
-def _in_step(docs: Index, name: str, *, dimensions: int) -> None:
+def bring_in_step(docs: Index, name: str, *, dimensions: int) -> None:
+    """Make a release and backfill it."""
     model = ModelSpec(provider="hashing", dimensions=dimensions)
     docs.create_release(name, ReleaseSpec(model=model, backend="main"))
     docs.sync(name)
 
 
-def _holds(docs: Index, written: Mapping[str, str | None]) -> None:
+def holds(docs: Index, written: Mapping[str, str | None]) -> None:
     """Check what was acknowledged against what whoever answers has."""
     gone = [name for name, text in written.items() if text is None]
     assert gone

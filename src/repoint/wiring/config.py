@@ -69,6 +69,11 @@ class BackendConfig(BaseModel):
         pattern="^[A-Za-z0-9_.-]{0,32}$",
         description="Put before an index's name to make the database's alias for it.",
     )
+    application_role: str = Field(
+        "",
+        description="The database's role that applications search with; a promotion is "
+        "refused while it lacks a grant. For kinds that can say who may do what.",
+    )
     options: dict[str, Option] = Field(
         default_factory=dict,
         description="The kind's own settings: `[backends.NAME.options]`.",

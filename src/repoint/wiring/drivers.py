@@ -164,6 +164,11 @@ class InstalledDrivers:
                 self._embedders[key] = driver.open(model, clock=self._clock)
             return self._embedders[key]
 
+    def open_once(self, model: ModelSpec) -> Embedder:
+        """Return the model, opened for the caller, who closes it."""
+        driver = cast("EmbedderDriver", _load("provider", model.provider, EMBEDDERS))
+        return driver.open(model, clock=self._clock)
+
     def reranker(self, spec: RerankSpec) -> Reranker:
         """Return the reranker, opened."""
         key = _key(asdict(spec))

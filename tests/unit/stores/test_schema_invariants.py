@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from tests.unit.stores.guards import every_guard
 
 from repoint.domain.guarding import DecisionState
+from repoint.domain.adoption import AdoptionState
 from repoint.domain.ids import DocumentId, IndexName, Lsn, ReleaseName
 from repoint.domain.operation import Hold, Step
 from repoint.domain.rollout import Event
@@ -24,6 +25,7 @@ from repoint.stores.sql.tables import metadata
 from repoint.testing.postgres import PostgresServer
 from repoint.testing.store_bridges import bridge
 from repoint.testing.store_guarding import decision, drill, look
+from repoint.testing.store_adoption import ADOPTION
 from repoint.testing.store_judging import POLICY, evaluation, query_set, run
 from repoint.testing.store_samples import (
     ANNA,
@@ -132,6 +134,8 @@ BREAKS: Final = {
     "looks_are_append_only": "UPDATE guard_looks SET content = '{}'",
     "drills_are_append_only": "UPDATE drills SET ready = 0",
     "drills_are_never_removed": "DELETE FROM drills",
+    "adoption_goes_forward": "UPDATE adoptions SET state = 'scanning'",
+    "adoption_is_never_removed": "DELETE FROM adoptions",
 }
 
 #: What is refused by a constraint, and the words in which SQLite and PostgreSQL say which.
@@ -223,6 +227,10 @@ CONSTRAINTS: Final = {
         "UPDATE shadows SET share = 1.5",
         "shadow_share_is_a_share",
         "shadow_share_is_a_share",
+    "adoption_state_is_known": (
+        "UPDATE adoptions SET state = 'somewhere'",
+        "adoption_state_is_known",
+        "adoption_state_is_known",
     ),
     "a_run_was_asked_a_stored_set": (
         """INSERT INTO runs SELECT 'new', 9, index_name, release, fingerprint, query_set, 7,
@@ -407,6 +415,8 @@ def fill(store: SqlStore) -> None:
         tx.policies.set(DOCS, POLICY, actor=ANNA, reason="", at=NOW)
         tx.query_sets.add(query_set())
         tx.runs.add(run(called="summer"))
+        tx.adoptions.begin(ADOPTION)
+        tx.adoptions.set_state(DOCS, V1, AdoptionState.ADOPTED, at=NOW)
         tx.runs.add_evaluation(evaluation(candidate=run(), baseline=run()))
         tx.bridges.add(bridge())
         tx.pointers.advance(tx.pointers.open_rollout(DOCS, V1, at=NOW), Event.ABORT, at=NOW)

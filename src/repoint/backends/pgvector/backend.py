@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Final
 
 from psycopg import errors, sql
 
 from repoint.backends.pgvector import CAPABILITIES, indexes
+from repoint.backends.pgvector.adopted import AdoptedTable
+from repoint.backends.pgvector.adopting import PgvectorAdopter
 from repoint.backends.pgvector.collection import PgvectorCollection
 from repoint.backends.pgvector.connections import Connections, Link, prepare
-from repoint.backends.pgvector.tables import LONGEST, look, make, name_of, table_name
+from repoint.backends.pgvector.gatekeeping import PgvectorGatekeeper
+from repoint.backends.pgvector.tables import LONGEST, claim, look, make, name_of, table_name
 from repoint.domain.errors import (
     AlreadyExistsError,
     BackendUnavailableError,
@@ -58,9 +60,18 @@ _UNSTORED_WORDS: Final = "to_tsvector('pg_catalog.simple', text)"
 class PgvectorBackend:
     """One schema of a database. Any number of processes may use it at once."""
 
-    def __init__(self, connections: Connections, *, schema: str = SCHEMA) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        *,
+        schema: str = SCHEMA,
+        name: str = CAPABILITIES.name,
+        application_role: str = "",
+    ) -> None:
         self._connections = connections
         self._schema = schema
+        self._name = name
+        self._application_role = application_role
 
     @staticmethod
     def from_settings(settings: BackendSettings) -> PgvectorBackend:
@@ -78,7 +89,10 @@ class PgvectorBackend:
                 why="known is only schema, a name of at most 63 characters",
             )
         return PgvectorBackend(
-            Connections.to(settings.url, backend=settings.name), schema=schema
+            Connections.to(settings.url, backend=settings.name),
+            schema=schema,
+            name=settings.name,
+            application_role=settings.application_role,
         )
 
     @property
@@ -92,7 +106,7 @@ class PgvectorBackend:
 
         def create(link: Link) -> None:
             self._install(link)
-            with self._alone(link):
+            with claim(link, self._schema):
                 if look(link, self._schema, spec.name) is None:
                     make(link, self._schema, spec)
 
@@ -118,7 +132,7 @@ class PgvectorBackend:
         )
 
     def drop(self, name: CollectionName) -> None:
-        """Delete a collection's table.
+        """Delete a collection's table; of an adopted one only what stands beside the team's.
 
         Raises:
             UnsupportedError: a view, for instance an alias, still reads it.
@@ -168,7 +182,10 @@ class PgvectorBackend:
             if seen is None or seen.spec is None:
                 raise CollectionMissingError(collection=name)
             words = sql.SQL("words" if seen.spec.lexical else _UNSTORED_WORDS)
-            query = sql.SQL(_VIEW).format(view=view, table=self._table(name), words=words)
+            rows: sql.Composable = self._table(name)
+            if seen.spec.adopted is not None:
+                rows = AdoptedTable(seen.spec, seen.spec.adopted, schema=self._schema).rows
+            query = sql.SQL(_VIEW).format(view=view, table=rows, words=words)
             try:
                 with link.connection.transaction():
                     link.connection.execute(
@@ -197,8 +214,23 @@ class PgvectorBackend:
             lambda link: link.connection.execute(_TARGETS, (self._schema, alias)).fetchall(),
             about=alias,
         )
-        names = [name_of(comment) or CollectionName(table) for table, comment in found]
+        # The view of an adopted table reads two: what stands beside it is what is ours.
+        ours = [name for _, comment in found if (name := name_of(comment)) is not None]
+        names = ours or [CollectionName(table) for table, _ in found]
         return CollectionName("+".join(sorted(names))) if names else None
+
+    def adopter(self) -> PgvectorAdopter:
+        """Return what takes over tables that a team made itself."""
+        return PgvectorAdopter(self._connections, schema=self._schema, install=self._install)
+
+    def gatekeeper(self) -> PgvectorGatekeeper:
+        """Return what knows which grants are missing."""
+        return PgvectorGatekeeper(
+            self._connections,
+            schema=self._schema,
+            application_role=self._application_role,
+            backend=self._name,
+        )
 
     def close(self) -> None:
         """Close the connections; open handles connect again when they are used."""
@@ -206,16 +238,6 @@ class PgvectorBackend:
 
     def _table(self, name: CollectionName) -> sql.Identifier:
         return sql.Identifier(self._schema, table_name(name))
-
-    @contextmanager
-    def _alone(self, link: Link) -> Iterator[None]:
-        """Give a transaction in which nobody else makes anything in the schema."""
-        with link.connection.transaction():
-            link.connection.execute(
-                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
-                (f"repoint:{self._schema}",),
-            )
-            yield
 
     def _install(self, link: Link) -> None:
         """Make the schema and the extension where they are not there yet.
@@ -225,10 +247,13 @@ class PgvectorBackend:
         """
         schema = sql.Identifier(self._schema)
         try:
-            with self._alone(link):
-                link.connection.execute(
-                    sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema)
-                )
+            with claim(link, self._schema):
+                # Asked first: IF NOT EXISTS needs the right to make one even if it is there.
+                there = "SELECT FROM pg_namespace WHERE nspname = %s"
+                if link.connection.execute(there, (self._schema,)).fetchone() is None:
+                    link.connection.execute(
+                        sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema)
+                    )
                 if not link.prepared:
                     link.connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
         except (errors.UndefinedFile, errors.FeatureNotSupported) as error:

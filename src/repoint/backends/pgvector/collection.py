@@ -10,6 +10,7 @@ import numpy as np
 from psycopg import sql
 
 from repoint.backends.pgvector import indexes
+from repoint.backends.pgvector.adopted import AdoptedTable
 from repoint.backends.pgvector.connections import (
     EF_SEARCH,
     Connections,
@@ -48,7 +49,7 @@ OWNED: Final = 0.5
 MOST_EF: Final = 1000
 
 Found: TypeAlias = tuple[str, int, int, str, int, int, Metadata, float]
-Stored: TypeAlias = tuple[str, int, int, str | None, FloatVector | None, str]
+Stored: TypeAlias = tuple[str, int, int, str | None, FloatVector | None, str | None]
 
 _HIT: Final = sql.SQL('document, slot, lsn, text, "start", "end", metadata')
 _OPERATORS: Final = {
@@ -74,6 +75,12 @@ class PgvectorCollection:
         self._schema = schema
         self._connections = connections
         self._table = sql.Identifier(schema, table_name(spec.name))
+        #: None where repoint made the table itself.
+        self._adopted = (
+            AdoptedTable(spec, spec.adopted, schema=schema) if spec.adopted else None
+        )
+        #: What is searched.
+        self._rows: sql.Composable = self._adopted.rows if self._adopted else self._table
         #: Whether there is an approximate index, and when that was last looked at.
         self._indexed = indexed
         self._owned = time.monotonic()
@@ -90,17 +97,21 @@ class PgvectorCollection:
             return
 
         def write(link: Link) -> None:
-            stage(link)
+            if not self._adopted:
+                stage(link)
             with link.connection.transaction():
                 # Nobody can put another table in its place before this transaction ends.
                 link.connection.execute(
                     sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(self._table)
                 )
                 self._require_own(link)
-                merge(link, self._table, rows)
+                if self._adopted:
+                    self._adopted.write(link, self._adopted.rows_of(entries, matrix))
+                else:
+                    merge(link, self._table, rows)
 
         with translated(self._spec.name):
-            rows = list(rows_of(entries, matrix))
+            rows = [] if self._adopted else list(rows_of(entries, matrix))
         self._connections.run(write, about=self._spec.name)
 
     def search(
@@ -136,7 +147,7 @@ class PgvectorCollection:
             "ORDER BY score DESC, document, slot LIMIT {limit}"
         ).format(
             hit=_HIT,
-            table=self._table,
+            table=self._rows,
             any_word=sql.SQL(_ANY_WORD),
             condition=_filtered(where, values),
             limit=sql.Literal(max(limit, 0)),
@@ -153,11 +164,15 @@ class PgvectorCollection:
         """Return what stands for these documents, in their order and that of the slots."""
         places = {document: place for place, document in enumerate(dict.fromkeys(documents))}
         query = sql.SQL("{} AND document = ANY(%s)").format(self._stored(with_vectors))
+        names = [escaped(one) for one in places]
+        if self._adopted:
+            query = self._adopted.stored_of(with_vectors=with_vectors)
+            names = self._adopted.keys(places)
 
         def read(link: Link) -> list[Stored]:
             self._require_own(link)
             with link.connection.cursor(binary=True) as cursor:
-                return cursor.execute(query, ([escaped(one) for one in places],)).fetchall()
+                return cursor.execute(query, (names,)).fetchall()
 
         found = self._connections.run(read, about=self._spec.name)
         found.sort(key=lambda row: (places[DocumentId(plain(row[0]))], row[1]))
@@ -171,6 +186,8 @@ class PgvectorCollection:
 
     def counts(self) -> Counts:
         """Return how much it holds; a document is counted by its first slot."""
+        if self._adopted:
+            return self._connections.run(self._counted, about=self._spec.name)
         query = sql.SQL(
             "SELECT count(*), count(text), count(text) FILTER (WHERE slot = 0), "
             "pg_total_relation_size({}) FROM {}"
@@ -203,6 +220,9 @@ class PgvectorCollection:
 
         def write(link: Link) -> None:
             with link.connection.transaction():
+                if self._adopted:
+                    self._adopted.purge(link, documents, emptied_below)
+                    return
                 if documents:
                     among = ([escaped(one) for one in documents],)
                     link.connection.execute(delete + sql.SQL("document = ANY(%s)"), among)
@@ -270,7 +290,7 @@ class PgvectorCollection:
         ).format(
             hit=_HIT,
             distance=distance,
-            table=self._table,
+            table=self._rows,
             condition=_filtered(where, parameters),
             count=sql.Literal(count),
         )
@@ -295,7 +315,14 @@ class PgvectorCollection:
             while found := cursor.fetchmany(BATCH):
                 yield self._batch(found, with_vectors=with_vectors)
 
+    def _counted(self, link: Link) -> Counts:
+        self._require_own(link)
+        assert self._adopted is not None  # noqa: S101 - only asked of an adopted one
+        return self._adopted.counts(link, indexed=self._indexed)
+
     def _stored(self, with_vectors: bool) -> sql.Composed:  # noqa: FBT001 - one of two queries
+        if self._adopted:
+            return self._adopted.stored(with_vectors=with_vectors)
         vector = sql.SQL("embedding, text" if with_vectors else "NULL, ''")
         return sql.SQL(
             "SELECT document, slot, lsn, digest, {} FROM {} WHERE text IS NOT NULL"
@@ -314,7 +341,10 @@ class PgvectorCollection:
             for place, row in enumerate(rows):
                 if row[4] is not None:
                     vectors[place] = row[4]
-            digests = [digest_of(plain(row[5])) for row in rows]
+            digests = [
+                digest if row[5] is None else digest_of(plain(row[5]))
+                for digest, row in zip(digests, rows, strict=True)
+            ]
         return StoredBatch(
             documents=[DocumentId(plain(row[0])) for row in rows],
             slots=np.array([row[1] for row in rows], dtype=np.int32),

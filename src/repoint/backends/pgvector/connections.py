@@ -77,6 +77,8 @@ class Link:
     prepared: bool = False
     #: The table through which rows are written is there.
     staged: bool = False
+    #: As ``staged``, for tables that were adopted.
+    adopting: bool = False
     ef_search: int = 0
     #: It was used before, so the server may have left it in the meantime.
     used: bool = False
@@ -192,6 +194,8 @@ def prepare(link: Link) -> None:
             hint="0.8 or newer: ALTER EXTENSION vector UPDATE",
         )
     connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(schema)))
+    # Moments are compared and digested as text: the same everywhere.
+    connection.execute("SET TimeZone TO 'UTC'")
     # A plan for any value would not use the index: it does not know how few rows are asked.
     connection.execute("SET plan_cache_mode TO force_custom_plan")
     info = TypeInfo.fetch(connection, "vector")

@@ -101,8 +101,10 @@ def bring_up(link: Link, schema: str, spec: CollectionSpec, *, for_search: bool)
 
 def _build(link: Link, schema: str, spec: CollectionSpec, table: sql.Identifier) -> None:
     there = _standing(link, schema, spec)
+    # Of an adopted table the vectors, and so their index, are the team's own.
+    vectors = "digest" if spec.adopted else "embedding"
     counted = link.connection.execute(
-        sql.SQL("SELECT count(embedding) FROM {}").format(table)
+        sql.SQL("SELECT count({}) FROM {}").format(sql.Identifier(vectors), table)
     ).fetchone()
     for method, what in _wanted(spec, int(counted[0]) if counted else 0).items():
         if method not in there:
@@ -130,7 +132,8 @@ def _wanted(spec: CollectionSpec, vectors: int) -> dict[str, sql.Composable]:
         wanted["gin"] = sql.SQL("gin (fields jsonb_path_ops)")
         if spec.lexical:
             wanted["words"] = sql.SQL("gin (words)")
-    if _is_approximate(spec.ann, vectors) and spec.dimensions <= MOST_DIMENSIONS:
+    own = spec.adopted is None and spec.dimensions <= MOST_DIMENSIONS
+    if own and _is_approximate(spec.ann, vectors):
         given = [
             sql.SQL("{} = {}").format(sql.Identifier(name), sql.Literal(int(value)))
             for name, value in spec.ann.build.items()  # ``check`` let only known names in

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, TypeAlias
@@ -18,6 +19,7 @@ from psycopg import sql
 from repoint.backends.pgvector.connections import Link, Packed
 from repoint.backends.pgvector.filters import fields
 from repoint.backends.pgvector.text import escaped
+from repoint.domain.adoption import layout_of, layout_tree
 from repoint.domain.document import Entry
 from repoint.domain.errors import UnsupportedError
 from repoint.domain.ids import CollectionName, Fingerprint
@@ -37,6 +39,8 @@ Row: TypeAlias = tuple[
     str,
 ]
 
+#: The schema of a team's table that is named without one.
+PUBLIC: Final = "public"
 #: The longest name that the server keeps; a longer one it would cut.
 LONGEST: Final = 63
 #: The most dimensions that a column of vectors takes.
@@ -105,6 +109,19 @@ LEFT JOIN pg_attribute a
 WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p')
 """
 
+#: Whether an index for searching the vectors of somebody else's table is ready.
+_INDEXED: Final = """
+SELECT FROM pg_index i
+JOIN pg_class x ON x.oid = i.indexrelid
+JOIN pg_am m ON m.oid = x.relam
+JOIN pg_class c ON c.oid = i.indrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
+WHERE n.nspname = %s AND c.relname = %s AND a.attname = %s
+    AND m.amname = 'hnsw' AND i.indisvalid
+LIMIT 1
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
@@ -127,7 +144,12 @@ def look(link: Link, schema: str, name: CollectionName) -> Seen | None:
     found = link.connection.execute(_LOOK, (schema, table_name(name))).fetchone()
     if found is None:
         return None
-    return Seen(spec=spec_of(found[0], dimensions=found[1], name=name), indexed=bool(found[2]))
+    spec = spec_of(found[0], dimensions=found[1], name=name)
+    indexed = bool(found[2])
+    if spec is not None and spec.adopted is not None:
+        place = (*parts_of(spec.adopted.collection), spec.adopted.vector)
+        indexed = link.connection.execute(_INDEXED, place).fetchone() is not None
+    return Seen(spec=spec, indexed=indexed)
 
 
 def make(link: Link, schema: str, spec: CollectionSpec) -> None:
@@ -150,9 +172,25 @@ def make(link: Link, schema: str, spec: CollectionSpec) -> None:
             words=sql.SQL(_WORDS) if spec.lexical else sql.SQL(""),
         )
     )
+    note_spec(link, schema, spec)
+
+
+def note_spec(link: Link, schema: str, spec: CollectionSpec) -> None:
+    """Let a table carry its collection's spec, within the caller's transaction."""
+    table = sql.Identifier(schema, table_name(spec.name))
     link.connection.execute(
         sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(_comment(spec)))
     )
+
+
+@contextmanager
+def claim(link: Link, schema: str) -> Iterator[None]:
+    """Give a transaction in which nobody else makes anything in the schema."""
+    with link.connection.transaction():
+        link.connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"repoint:{schema}",)
+        )
+        yield
 
 
 def stage(link: Link) -> None:
@@ -196,6 +234,9 @@ def spec_of(
     """Return the spec that a table's comment carries, None if it carries none of ours."""
     try:
         tree = json.loads(str(comment))["repoint"]
+        adopted = tree.get("adopted")
+        if adopted is not None:
+            dimensions = tree["dimensions"]
         if tree["name"] != name or not isinstance(dimensions, int):
             return None
         return CollectionSpec(
@@ -209,21 +250,28 @@ def spec_of(
                 search=tree["ann"]["search"],
             ),
             lexical=tree["lexical"],
+            adopted=None if adopted is None else layout_of(adopted),
         )
     except (KeyError, ValueError, TypeError):
         return None
 
 
-def name_of(comment: str) -> CollectionName | None:
+def parts_of(collection: str) -> tuple[str, str]:
+    """Return the schema and the table of a team's own collection."""
+    schema, dot, table = collection.partition(".")
+    return (schema, table) if dot else (PUBLIC, collection)
+
+
+def name_of(comment: str | None) -> CollectionName | None:
     """Return the collection that a table is, None if it is none of ours."""
     try:
-        return CollectionName(json.loads(comment)["repoint"]["name"])
+        return CollectionName(json.loads(comment or "")["repoint"]["name"])
     except (KeyError, ValueError, TypeError):
         return None
 
 
 def _comment(spec: CollectionSpec) -> str:
-    tree = {
+    tree: dict[str, object] = {
         "name": spec.name,
         "fingerprint": spec.fingerprint,
         "distance": spec.distance,
@@ -234,4 +282,6 @@ def _comment(spec: CollectionSpec) -> str:
         },
         "lexical": spec.lexical,
     }
+    if spec.adopted is not None:
+        tree |= {"adopted": layout_tree(spec.adopted), "dimensions": spec.dimensions}
     return json.dumps({"repoint": tree}, sort_keys=True)

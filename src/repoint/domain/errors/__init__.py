@@ -22,6 +22,7 @@
             MissingSettingError
             MissingModelError
             InputRejectedError
+            WrongDeclarationError
         ConflictError                   someone moved first: read again, then decide again
             AlreadyExistsError
             StaleEpochError
@@ -87,6 +88,7 @@ from repoint.domain.errors.refused import (
     RetiredError,
     TransitionRefusedError,
     UnsupportedError,
+    WrongDeclarationError,
 )
 from repoint.domain.errors.unavailable import (
     BackendUnavailableError,
@@ -136,4 +138,5 @@ __all__ = [
     "UnconfirmedRouteError",
     "UnknownFieldError",
     "UnsupportedError",
+    "WrongDeclarationError",
 ]

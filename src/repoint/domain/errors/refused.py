@@ -168,3 +168,15 @@ class InputRejectedError(RefusedError):
     def __init__(self, *, model: str, why: str, texts: int = 1) -> None:
         self.model, self.why, self.texts = model, why, texts
         super().__init__(f"model {model!r} rejects the input: {why}")
+
+
+class WrongDeclarationError(RefusedError):
+    """A collection's vectors were not made as it was said."""
+
+    code = "wrong-declaration"
+
+    def __init__(
+        self, *, collection: str, why: str, differs: Sequence[str] = (), hint: str = ""
+    ) -> None:
+        self.collection, self.why, self.differs = collection, why, list(differs)
+        super().__init__(f"{collection} was not made by this spec: {why}", hint=hint)

@@ -123,6 +123,7 @@ def entries(slab: Slab, vectors: Vectors) -> list[Entry]:
                 # As declared, also for a refused version: a later retry fits into it.
                 slots=max(recorded.get(row.id, 1), slab.sizes[place]),
                 metadata=document.metadata if chunks and document is not None else {},
+                content=document,
             )
         )
     return found

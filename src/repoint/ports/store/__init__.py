@@ -7,6 +7,7 @@ Whatever an area refuses, it refuses before anything of the call is written.
 """
 
 from repoint.ports.store.bridges import Bridges
+from repoint.ports.store.adoptions import Adoptions
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.guarding import Drills, Guarding
 from repoint.ports.store.judging import Policies, QuerySets, Runs
@@ -19,6 +20,7 @@ from repoint.ports.store.transactions import ChangeFeed, Store, Transaction
 
 __all__ = [
     "Access",
+    "Adoptions",
     "Appended",
     "Audit",
     "Bridges",

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from repoint.ports.store.bridges import Bridges
+from repoint.ports.store.adoptions import Adoptions
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.guarding import Drills, Guarding
 from repoint.ports.store.judging import Policies, QuerySets, Runs
@@ -107,6 +108,11 @@ class Transaction(Protocol):
     @property
     def shadows(self) -> Shadows:
         """Which releases get live queries as well."""
+        ...
+
+    @property
+    def adoptions(self) -> Adoptions:
+        """Which collections were a team's own."""
         ...
 
 

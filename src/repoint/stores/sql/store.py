@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from repoint.ports.clock import Clock
 from repoint.ports.store import ChangeFeed
 from repoint.stores.sql.access import SqlAccess
+from repoint.stores.sql.adoptions import SqlAdoptions
 from repoint.stores.sql.audit import SqlAudit
 from repoint.stores.sql.bridges import SqlBridges
 from repoint.stores.sql.catchup import SqlCatchup
@@ -78,6 +79,7 @@ class SqlTransaction:
     drills: SqlDrills
     telemetry: SqlTelemetry
     shadows: SqlShadows
+    adoptions: SqlAdoptions
 
     @staticmethod
     def on(connection: sa.Connection, *, clock: Clock) -> SqlTransaction:
@@ -101,6 +103,7 @@ class SqlTransaction:
             drills=SqlDrills(connection),
             telemetry=SqlTelemetry(connection),
             shadows=SqlShadows(connection),
+            adoptions=SqlAdoptions(connection),
         )
 
 

@@ -1,0 +1,88 @@
+"""A process that adopts is killed at any moment, again and again; the next one goes on."""
+
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.servers.pgvector_team import PgvectorTeam
+
+from repoint.client import Repoint
+from repoint.testing.adoption_story import open_workspace
+from repoint.testing.postgres import PostgresServer
+from repoint.testing.story import document
+from repoint.testing.team import row_of
+
+pytestmark = [pytest.mark.backend("pgvector"), pytest.mark.slow]
+
+ROWS = 400
+#: Pages of 20 rows, so that there are many moments between two writes.
+CHILD = """
+import sys
+from tests.servers.pgvector_team import PgvectorTeam
+from repoint.client import Repoint
+from repoint.operations.adopt import scanning
+from repoint.testing.team import SPEC
+scanning.PAGE = 20
+with Repoint.open(sys.argv[1]) as opened:
+    opened.adopt(
+        "docs", "v1", PgvectorTeam.wish, spec=SPEC,
+        progress=lambda now: print(now.rows, flush=True),
+    )
+print("complete", flush=True)
+"""
+
+
+@pytest.fixture
+def team(
+    postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PgvectorTeam]:
+    name = postgres_server.database()
+    monkeypatch.setenv("TEAM_DATABASE_URL", postgres_server.url(name))
+    one = PgvectorTeam(postgres_server.url(name))
+    yield one
+    one.close()
+    postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def killed_after(home: Path, pages: int, *, chance: random.Random) -> str:
+    """Kill the process some time after so many pages; return the last line that it printed."""
+    with subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(home)], stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        last = ""
+        for _ in range(pages):
+            last = child.stdout.readline().strip() or last
+        try:
+            child.wait(chance.random() * 0.01)
+        except subprocess.TimeoutExpired:
+            child.kill()
+        return (child.stdout.read().split() or [last])[-1]
+
+
+def test_a_scan_that_is_killed_anywhere_is_finished(team: PgvectorTeam, tmp_path: Path) -> None:
+    team.put(row_of(f"d{n}", document(n, version=0)) for n in range(ROWS))
+    before = team.rows()
+    home = tmp_path / "home"
+    open_workspace(home, team).close()
+    chance = random.Random(11)  # noqa: S311 - where it is cut, no secret
+    kills = 0
+    while killed_after(home, chance.randrange(5), chance=chance) != "complete":
+        kills += 1
+        assert kills < 40
+    assert kills >= 3
+    with Repoint.open(home) as opened:
+        docs = opened.index("docs")
+        status = docs.status()
+        (release,) = status.releases
+        assert (status.head, release.watermark, release.lag) == (ROWS, ROWS, 0)
+        assert docs.diff("v1").clean
+        assert not docs.adopted.plan().taken
+        docs.promote("v1")
+        assert docs.search("comets 0 of d2", k=1).release == "v1"
+        opened.verify_audit()
+    after = team.rows()
+    assert all(after[name].same(one) for name, one in before.items())
