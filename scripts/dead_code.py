@@ -30,7 +30,7 @@ CALLED_BY_DECORATOR: Final = (
     "@pytest.fixture",
 )
 #: Called by a name fixed elsewhere: pytest's hooks and tests, pydantic's settings, a request
-#: handler's methods, what is set on the objects of onnxruntime and tokenizers, an importer's
+#: handler's methods, what is set on the objects of onnxruntime, tokenizers and uvicorn, an importer's
 #: methods, protocols named in casts, a command group's, a YAML writer's settings, and what
 #: Python itself calls on a class.
 CALLED_BY_NAME: Final = (
@@ -55,6 +55,7 @@ CALLED_BY_NAME: Final = (
     "pytest_*",
     "resolve_command",
     "settings_customise_sources",
+    "should_exit",
     "sort_base_mapping_type_on_output",
     "test_*",
 )

@@ -47,6 +47,7 @@ from repoint.wiring.workspace import Workspace
 
 if TYPE_CHECKING:
     from repoint.client.judging import Judging
+    from repoint.client.routing import Routing
 
 #: What a writer waits for besides the log: nothing, the release that answers, every live one.
 Wait: TypeAlias = Literal["active", "all"] | None
@@ -151,6 +152,13 @@ class Index:
         """
         self._authorise_reading()
         return self._workspace.router.resolve(self._name)
+
+    @property
+    def routing(self) -> Routing:
+        """The route as one object for other programs: read, followed, rendered."""
+        from repoint.client.routing import Routing  # noqa: PLC0415 - a rollback needs none of it
+
+        return Routing(self._workspace, self._name)
 
     def status(self) -> IndexStatus:
         """Return who answers and how far every live release is behind."""

@@ -22,6 +22,7 @@
             MissingSettingError
             MissingModelError
             InputRejectedError
+            UnauthenticatedError
         ConflictError                   someone moved first: read again, then decide again
             AlreadyExistsError
             StaleEpochError
@@ -31,6 +32,7 @@
             RateLimitedError
             ProviderAnswerError
             UnconfirmedRouteError
+            TooManyWaitingError
             StoreUnavailableError
             BackendUnavailableError
         CorruptionError                 an invariant is broken: stop and call a person
@@ -86,6 +88,7 @@ from repoint.domain.errors.refused import (
     RefusedMoveError,
     RetiredError,
     TransitionRefusedError,
+    UnauthenticatedError,
     UnsupportedError,
 )
 from repoint.domain.errors.unavailable import (
@@ -93,6 +96,7 @@ from repoint.domain.errors.unavailable import (
     ProviderAnswerError,
     RateLimitedError,
     StoreUnavailableError,
+    TooManyWaitingError,
     UnconfirmedRouteError,
 )
 
@@ -131,7 +135,9 @@ __all__ = [
     "RetiredError",
     "StaleEpochError",
     "StoreUnavailableError",
+    "TooManyWaitingError",
     "TransitionRefusedError",
+    "UnauthenticatedError",
     "UnavailableError",
     "UnconfirmedRouteError",
     "UnknownFieldError",
