@@ -30,9 +30,9 @@ CALLED_BY_DECORATOR: Final = (
     "@pytest.fixture",
 )
 #: Called by a name fixed elsewhere: pytest's hooks and tests, pydantic's settings, a request
-#: handler's methods, what is set on the objects of onnxruntime, tokenizers and uvicorn, an importer's
-#: methods, protocols named in casts, a command group's, a YAML writer's settings, and what
-#: Python itself calls on a class.
+#: handler's methods, what is set on the objects of onnxruntime, tokenizers and uvicorn, an
+#: importer's methods, protocols named in casts, a command group's, a YAML writer's settings,
+#: and what Python itself calls on a class.
 CALLED_BY_NAME: Final = (
     "Test*",
     "__*__",

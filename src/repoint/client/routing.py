@@ -8,6 +8,8 @@ from typing import Self
 from repoint.domain.errors import UnconfirmedRouteError
 from repoint.domain.ids import Epoch, IndexName
 from repoint.domain.service_route import ServiceRoute
+from repoint.operations import alias
+from repoint.operations.alias import AliasStanding
 from repoint.operations.route_watch import RouteWatch, service_route
 from repoint.wiring.workspace import Workspace
 
@@ -26,6 +28,14 @@ class Routing:
             RefusedMoveError: nothing was promoted yet.
         """
         return service_route(self._workspace.session, self._name)
+
+    def alias(self) -> AliasStanding | None:
+        """Return whether the database's alias is what repoint made it; None without aliases.
+
+        Raises:
+            UnavailableError: the database did not answer.
+        """
+        return alias.look(self._workspace.session, self._name)
 
     def follow(self, *, program: str = "", acknowledges: bool = True) -> Following:
         """Follow the pointer as a process that serves, until it is closed.
