@@ -31,8 +31,8 @@ CALLED_BY_DECORATOR: Final = (
 )
 #: Called by a name fixed elsewhere: pytest's hooks and tests, pydantic's settings, a request
 #: handler's methods, what is set on the objects of onnxruntime, tokenizers and uvicorn, an
-#: importer's methods, protocols named in casts, a command group's, a YAML writer's settings,
-#: and what Python itself calls on a class.
+#: importer's, a flag provider's and a command group's methods, protocols named in casts, a YAML
+#: writer's settings, and what Python itself calls on a class.
 CALLED_BY_NAME: Final = (
     "Test*",
     "__*__",
@@ -45,6 +45,7 @@ CALLED_BY_NAME: Final = (
     "exec_module",
     "find_spec",
     "format_commands",
+    "get_metadata",
     "intra_op_num_threads",
     "list_commands",
     "log_message",
@@ -53,7 +54,7 @@ CALLED_BY_NAME: Final = (
     "normalizer",
     "pre_tokenizer",
     "pytest_*",
-    "resolve_command",
+    "resolve_*",
     "settings_customise_sources",
     "should_exit",
     "sort_base_mapping_type_on_output",

@@ -18,7 +18,12 @@ from typing import Final, Self, cast
 import httpx2
 
 from repoint.domain.document import Json
-from repoint.domain.errors import RefusedError, UnavailableError, UnconfirmedRouteError
+from repoint.domain.errors import (
+    NotFoundError,
+    RefusedError,
+    UnavailableError,
+    UnconfirmedRouteError,
+)
 from repoint.domain.ids import IndexName, index_name
 from repoint.ports.clock import Clock
 from repoint.wiring.clock import RandomIds, SystemClock
@@ -150,7 +155,7 @@ class RemoteRoute:
                 hint="check its URL, and that it is up",
             ) from error
         if not response.is_success:
-            raise _refused(response)
+            raise _refused(response, self._index)
         changed = response.status_code == HTTPStatus.OK
         if changed:
             tree = cast("dict[str, Json]", response.json())
@@ -167,12 +172,14 @@ class RemoteRoute:
         return changed
 
 
-def _refused(response: httpx2.Response) -> UnavailableError | RefusedError:
+def _refused(response: httpx2.Response, index: IndexName) -> UnavailableError | RefusedError:
     try:
         told = response.json()
-        what, hint = str(told["detail"]), str(told["hint"])
+        code, what, hint = str(told["code"]), str(told["detail"]), str(told["hint"])
     except (ValueError, KeyError, TypeError):
-        what, hint = f"the server answers {response.status_code}", ""
+        code, what, hint = "", f"the server answers {response.status_code}", ""
     if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return UnavailableError(what, hint=hint)
+    if code == NotFoundError.code:
+        return NotFoundError(what="index", name=index, hint=hint)
     return RefusedError(what, hint=hint)
