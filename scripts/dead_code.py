@@ -30,9 +30,9 @@ CALLED_BY_DECORATOR: Final = (
     "@pytest.fixture",
 )
 #: Called by a name fixed elsewhere: pytest's hooks and tests, pydantic's settings, a request
-#: handler's methods, what is set on the objects of onnxruntime and tokenizers, an importer's
-#: methods, protocols named in casts, a command group's, a metric collector's method, a YAML
-#: writer's settings, and what Python itself calls on a class.
+#: handler's methods, what is set on the objects of onnxruntime, tokenizers and uvicorn, the
+#: methods of an importer, a flag provider, a command group and a metric collector, protocols
+#: named in casts, a YAML writer's settings, and what Python itself calls on a class.
 CALLED_BY_NAME: Final = (
     "Test*",
     "__*__",
@@ -46,6 +46,7 @@ CALLED_BY_NAME: Final = (
     "exec_module",
     "find_spec",
     "format_commands",
+    "get_metadata",
     "handle_error",
     "intra_op_num_threads",
     "list_commands",
@@ -55,8 +56,9 @@ CALLED_BY_NAME: Final = (
     "normalizer",
     "pre_tokenizer",
     "pytest_*",
-    "resolve_command",
+    "resolve_*",
     "settings_customise_sources",
+    "should_exit",
     "sort_base_mapping_type_on_output",
     "test_*",
     "version_string",

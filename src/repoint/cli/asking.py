@@ -1,4 +1,4 @@
-"""``repoint search`` and ``route``: ask, and say who would answer."""
+"""``repoint search``: ask, and say who answered."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from repoint.cli.arguments import IndexName
 from repoint.cli.door import Door, command
 from repoint.cli.failures import plain
 from repoint.cli.output import shortened
-from repoint.domain.errors import RefusedMoveError
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -78,38 +77,3 @@ def search(
     who = f"epoch {answer.epoch}" if answer.epoch is not None else "asked by name"
     over = "" if answer.bridge is None else f" over bridge {answer.bridge}"
     door.out.say(f"answered by {answer.release}{over} ({who}) in {spent:.1f} ms")
-
-
-@command(app, "route", example="repoint route docs --json", interrupted="nothing was changed")
-def route(door: Door, index: IndexName) -> None:
-    """Print who answers now: release, epoch, collection."""
-    with door.workspace() as opened:
-        handle = opened.index(index)
-        now = handle.status()
-        if now.active is None:
-            raise RefusedMoveError(
-                index=index,
-                why="nothing was promoted, so nobody answers",
-                hint=f"bring a release into step and: repoint promote {index} RELEASE",
-            )
-        release = handle.release(now.active)
-    spec = release.spec
-    door.out.json(
-        {
-            "index": index,
-            "release": release.name,
-            "epoch": now.epoch,
-            "collection": release.collection,
-            "backend": spec.backend,
-            "fingerprint": release.fingerprint,
-            "dimensions": spec.model.dimensions,
-        }
-    )
-    door.out.say(
-        f"index       {index}",
-        f"release     {release.name}",
-        f"epoch       {now.epoch}",
-        f"collection  {release.collection}",
-        f"backend     {spec.backend}, {spec.model.dimensions} dimensions",
-        f"fingerprint {release.fingerprint}",
-    )

@@ -8,13 +8,15 @@ from repoint.cli.failures import plain
 
 if TYPE_CHECKING:
     from repoint.domain.document import Json
+    from repoint.domain.errors import RepointError
     from repoint.domain.pointer import Move
+    from repoint.operations.alias import AliasStanding
     from repoint.operations.promote import PromoteReport
     from repoint.operations.rollback import RollbackReport
     from repoint.operations.status import IndexStatus, ReleaseStatus
 
 
-def status(now: IndexStatus) -> Json:
+def status(now: IndexStatus) -> dict[str, Json]:
     """Return the shape of ``status --json``."""
     return {
         "index": now.index,
@@ -56,6 +58,21 @@ def status(now: IndexStatus) -> Json:
             }
             for one in now.holds
         ],
+    }
+
+
+def alias(found: AliasStanding | None, problem: RepointError | None) -> Json:
+    """Return the shape of ``alias`` in ``status --json``: null where there are no aliases."""
+    if problem is not None:
+        return {"error": {"code": problem.code, "message": problem.message}}
+    if found is None:
+        return None
+    return {
+        "name": found.alias,
+        "target": found.target,
+        "expected": found.expected,
+        "release": found.found,
+        "agrees": found.agrees,
     }
 
 

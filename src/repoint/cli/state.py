@@ -13,15 +13,19 @@ from repoint.cli.arguments import IndexName
 from repoint.cli.door import Door, command
 from repoint.cli.failures import plain
 from repoint.cli.output import columns, shortened
+from repoint.domain.errors import RepointError
 from repoint.domain.readiness import failures as failed
 
 if TYPE_CHECKING:
+    from repoint.client import Index
+    from repoint.operations.alias import AliasStanding
     from repoint.operations.status import IndexStatus
 
 app = typer.Typer(rich_markup_mode=None)
 
 #: Home, then clear: what a redraw sends to a terminal.
 _CLEAR = "\x1b[H\x1b[2J"
+_REPAIR_ALIAS = "to point it back: repoint reconcile --repair-alias"
 
 
 @command(
@@ -47,8 +51,13 @@ def status(
             _watch(door, lambda: _drawn(handle.status()), pause=opened.session.clock.sleep)
             return
         now = handle.status()
-    door.out.json(shapes.status(now))
+        alias, problem = _alias(handle)
+    door.out.json({**shapes.status(now), "alias": shapes.alias(alias, problem)})
     door.out.say(*_drawn(now))
+    if alias is not None and not alias.agrees and now.operation is None:
+        door.out.say("", f"ALIAS: {alias.sentence()}", f"  -> {_REPAIR_ALIAS}")
+    elif problem is not None:
+        door.out.say("", f"the database's alias could not be asked for: {problem.message}")
 
 
 @command(app, "history", example="repoint history docs --limit 5")
@@ -104,6 +113,14 @@ def check(door: Door, index: IndexName) -> None:
         door.out.say(f"{index}: {len(in_the_way)} of {len(findings)} checks failed")
         raise typer.Exit(failures.NOT_CLEAN)
     door.out.say(f"{index}: none of {len(findings)} checks failed")
+
+
+def _alias(handle: Index) -> tuple[AliasStanding | None, RepointError | None]:
+    """Return how the alias stands; a database that does not answer hides nothing else."""
+    try:
+        return handle.routing.alias(), None
+    except RepointError as error:
+        return None, error
 
 
 def _watch(

@@ -50,7 +50,9 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "grants": Entry("granting", "Say which grants of the databases a move needs."),
         "promote": Entry("moves", "Let a release answer, once it is ready."),
         "search": Entry("asking", "Ask whoever answers now, or a release by name."),
-        "route": Entry("asking", "Print who answers now: release, epoch, collection."),
+        "route": Entry(
+            "routes", "Print who answers now: collection, query model and epoch as one object."
+        ),
         "status": Entry("state", "Show who answers and how far every live release is behind."),
         "history": Entry("state", "List the pointer's moves, newest first."),
         "check": Entry("state", "Go through the rollback checklist."),
@@ -82,6 +84,10 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
             "bridges", "Reach a release whose query model is gone through a living model."
         ),
         "worker": Entry("working", "Keep all live releases in step until told to stop."),
+        "serve": Entry(
+            "serving",
+            "Give routes over HTTP until told to stop: read, waited for, or as a stream.",
+        ),
         "store": Entry("stores", "Show where the control store is, and move it to PostgreSQL."),
         "reconcile": Entry("workspace", "Finish what a crash left half done."),
         "roles": Entry("roles", "Say who may do what."),

@@ -10,6 +10,7 @@ import typer
 
 import repoint
 from repoint.cli import failures
+from repoint.cli.arguments import Reason
 from repoint.cli.door import Door, command
 
 app = typer.Typer(rich_markup_mode=None)
@@ -48,11 +49,26 @@ def init(
     door.out.say(f"made a workspace in {home}", f"  -> next: repoint index create docs{place}")
 
 
-@command(app, "reconcile", example="repoint reconcile")
-def reconcile(door: Door) -> None:
+@command(
+    app,
+    "reconcile",
+    example="repoint reconcile\n"
+    'repoint reconcile --repair-alias --reason "moved by hand during the incident"',
+)
+def reconcile(
+    door: Door,
+    *,
+    repair_alias: Annotated[
+        bool,
+        typer.Option(
+            "--repair-alias", help="Also point back an alias that was moved past repoint."
+        ),
+    ] = False,
+    reason: Reason = "",
+) -> None:
     """Finish what a crash left half done."""
     with door.workspace() as opened:
-        mended, left = opened.reconcile()
+        mended, left = opened.reconcile(repair_alias=repair_alias, reason=reason)
     door.out.json(
         {
             "mended": [{"index": one.index, "what": one.what} for one in mended],

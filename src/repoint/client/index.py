@@ -48,10 +48,11 @@ from repoint.sources.files.record import document_of
 from repoint.wiring.workspace import Workspace
 
 if TYPE_CHECKING:
+    from repoint.client.adopting import Adopted
     from repoint.client.bridging import Bridging
     from repoint.client.guarding import Guarding, RunningGuard
-    from repoint.client.adopting import Adopted
     from repoint.client.judging import Judging
+    from repoint.client.routing import Routing
     from repoint.client.traffic import Traffic
     from repoint.domain.telemetry import Window
 
@@ -168,6 +169,13 @@ class Index:
 
         self._workspace.live.flush()
         return telemetry.totals(self._session, self._name)
+
+    @property
+    def routing(self) -> Routing:
+        """The route as one object for other programs: read, followed, rendered."""
+        from repoint.client.routing import Routing  # noqa: PLC0415 - a rollback needs none of it
+
+        return Routing(self._workspace, self._name)
 
     def status(self) -> IndexStatus:
         """Return who answers and how far every live release is behind."""

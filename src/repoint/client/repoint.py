@@ -187,9 +187,14 @@ class Repoint:
         authorise(self.session, Action.READ, None)
         return self._workspace.drivers.backends()
 
-    def reconcile(self) -> tuple[list[Mended], list[str]]:
-        """Finish what a crash left half done; return what was mended and what could not be."""
-        return reconcile.reconcile(self.session)
+    def reconcile(
+        self, *, repair_alias: bool = False, reason: str = ""
+    ) -> tuple[list[Mended], list[str]]:
+        """Finish what a crash left half done; return what was mended and what was not.
+
+        ``repair_alias`` also points back what somebody moved past repoint.
+        """
+        return reconcile.reconcile(self.session, repair_alias=repair_alias, reason=reason)
 
     def grant(self, actor: str, role: str, index: str | None = None) -> None:
         """Give someone a role on an index, or on all of them."""

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import ClassVar, Final, TypeAlias
 
-from repoint.domain.bridge import BridgeRule
 from repoint.domain import triggers
+from repoint.domain.bridge import BridgeRule
 from repoint.domain.document import Json
 from repoint.domain.durations import duration, written
 from repoint.domain.errors import BadInputError, CorruptionError

@@ -1,20 +1,24 @@
 """Reconcile: finish what a crash left half done, and bring the database into line.
 
-An operation whose process is gone is finished or abandoned by the rule of ``Step``; aliases
-are pointed where the pointer says; processes that are dead leave the registry. What needs
-no help is left alone, so it may run at any time and as often as one likes.
+An operation whose process is gone is finished or abandoned by the rule of ``Step``, its alias
+included; processes that are dead leave the registry. What needs no help is left alone, so it
+may run at any time and as often as one likes. An alias that was moved past repoint is told,
+and pointed back only where that was asked for.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from repoint.domain.access import Action
 from repoint.domain.errors import OperationInProgressError, RepointError
 from repoint.domain.ids import IndexName
 from repoint.domain.operation import OperationKind
-from repoint.operations import acknowledge, moving, rollback
+from repoint.operations import acknowledge, alias, moving, rollback
 from repoint.operations.session import Session, authorise, in_turn, may
+
+_HOW: Final = "to point it back: repoint reconcile --repair-alias"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +51,11 @@ def clear_the_way(session: Session, index: IndexName) -> Mended | None:
 
 
 @in_turn
-def reconcile(session: Session) -> tuple[list[Mended], list[str]]:
-    """Mend every index; return what was mended and what could not be, in words."""
-    with session.store.read() as view:
-        names = view.indexes.names()
-    mine = [name for name in names if may(session, Action.RECONCILE, name)]
-    if not mine:
-        authorise(session, Action.RECONCILE, None)
+def reconcile(
+    session: Session, *, repair_alias: bool = False, reason: str = ""
+) -> tuple[list[Mended], list[str]]:
+    """Mend every index; return what was mended and what was not, in words."""
+    mine = _permitted(session)
     mended: list[Mended] = []
     left: list[str] = []
     gone = acknowledge.sweep(session)
@@ -64,8 +66,12 @@ def reconcile(session: Session) -> tuple[list[Mended], list[str]]:
             done = clear_the_way(session, index)
             if done is not None:
                 mended.append(done)
-            if _alias(session, index):
-                mended.append(Mended(index=index, what="the database's alias"))
+            drifted = _drifted(session, index)
+            if drifted and not repair_alias:
+                left.append(f"{index}: {drifted}; {_HOW}")
+            elif drifted:
+                alias.repair(session, index, reason=reason)
+                mended.append(Mended(index=index, what=f"alias: {drifted}"))
         except OperationInProgressError as error:
             left.append(error.message)
         except RepointError as error:
@@ -73,14 +79,16 @@ def reconcile(session: Session) -> tuple[list[Mended], list[str]]:
     return mended, left
 
 
-def _alias(session: Session, index: IndexName) -> bool:
+def _permitted(session: Session) -> list[IndexName]:
     with session.store.read() as view:
-        pointer = view.pointers.pointer(index)
-        if pointer.active is None:
-            return False
-        release = view.releases.get(index, pointer.active)
-    backend, alias = session.spaces.backend(release), session.spaces.alias(release)
-    if not backend.capabilities.aliases or backend.alias_target(alias) == release.collection:
-        return False
-    moving.align_alias(session, pointer)
-    return True
+        names = view.indexes.names()
+    mine = [name for name in names if may(session, Action.RECONCILE, name)]
+    if not mine:
+        authorise(session, Action.RECONCILE, None)
+    return mine
+
+
+def _drifted(session: Session, index: IndexName) -> str | None:
+    """Return in words how the alias differs from the pointer; None where it does not."""
+    found = alias.look(session, index)
+    return None if found is None or found.agrees else found.sentence()

@@ -171,11 +171,12 @@ class StorySuite(Suite):
         backend.set_alias(alias, second)
         (finding,) = [one for one in docs.check() if one.check == "active:alias"]
         assert finding.status is Status.FAILED
-        assert finding.remedy == "repoint reconcile"
-        assert backend.alias_target(alias) == second  # looking changes nothing
+        assert finding.remedy == "repoint reconcile --repair-alias"
         mended, left = workspace.reconcile()
-        assert [one.what for one in mended] == ["the database's alias"]
-        assert left == []
+        assert (mended, len(left)) == ([], 1)
+        assert backend.alias_target(alias) == second  # nothing undoes it unasked
+        mended, left = workspace.reconcile(repair_alias=True)
+        assert (len(mended), left) == (1, [])
         assert backend.alias_target(alias) == first
 
 

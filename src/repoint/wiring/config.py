@@ -22,6 +22,10 @@ _EXAMPLE: Final = """
 # [backends.prod]
 # kind = "pgvector"
 # url_env = "SEARCH_DATABASE_URL"
+
+# Who may use `repoint serve`, and the SHA-256 of their keys: repoint serve --new-key NAME
+# [http_keys]
+# shop = "…"
 """
 
 
@@ -87,6 +91,26 @@ class BackendConfig(BaseModel):
         return self
 
 
+class HttpConfig(BaseModel):
+    """How ``repoint serve`` listens."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = Field(
+        "127.0.0.1",
+        description="Where `repoint serve` listens; beyond this machine it needs `http_keys`.",
+    )
+    port: int = Field(8765, ge=0, le=65535, description="Its port; 0 takes a free one.")
+    most_waiting: int = Field(
+        1000, ge=1, le=100_000, description="How many clients may wait for a change at once."
+    )
+    longest_wait_seconds: float = Field(
+        60.0, ge=1, le=600, description="How long one request may wait for a change."
+    )
+
+
+KeyName = Annotated[str, Field(pattern="^[A-Za-z][A-Za-z0-9_.@-]{0,62}$")]
+KeyDigest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 BackendName = Annotated[str, Field(pattern="^[A-Za-z][A-Za-z0-9_.-]{0,62}$")]
 
 
@@ -112,6 +136,11 @@ class Config(BaseModel):
         ge=1,
         le=600,
         description="How long a process may answer without confirming its routes.",
+    )
+    http: HttpConfig = Field(HttpConfig(), description="The HTTP server.")
+    http_keys: dict[KeyName, KeyDigest] = Field(
+        default_factory=dict,
+        description="SHA-256 of each API key, by the name of whoever acts with it.",
     )
     backends: dict[BackendName, BackendConfig] = Field(
         default_factory=dict, description="Backends by the name that specs give them."

@@ -43,6 +43,7 @@ READING: Final = {
     "store show": ["store", "show"],
     "backends": ["backends"],
     "policy show": ["policy", "show", "docs"],
+    "serve --new-key": ["serve", "--new-key", "shop"],
     "version": ["version"],
 }
 

@@ -1,13 +1,15 @@
 """Reconcile finishes what the dead left, leaves the living alone, and may run at any time."""
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
 
 from repoint.domain.audit import Outcome
-from repoint.domain.errors import OperationInProgressError
+from repoint.domain.errors import NotPermittedError, OperationInProgressError
+from repoint.domain.ids import Actor, CollectionName
 from repoint.domain.operation import Operation, OperationKind, Step
-from repoint.operations import moving, reconcile
+from repoint.operations import alias, moving, reconcile
 from repoint.operations.session import Session
 from repoint.testing.stage import INDEX, LEASE, Stage
 
@@ -99,11 +101,55 @@ def test_a_rollback_overtakes_a_promotion_that_is_under_way(promoted: Stage) -> 
         tx.operations.reach(operation, Step.MOVED)
 
 
-def test_an_alias_moved_by_hand_is_pointed_back(promoted: Stage) -> None:
+def test_an_alias_moved_by_hand_is_told_and_left_alone(promoted: Stage) -> None:
+    one = promoted.release("v1").collection
+    promoted.backend.set_alias(INDEX, one)
+    mended, left = reconcile.reconcile(promoted.session)
+    assert mended == []
+    assert f"points at {one} (v1), not at" in left[0]
+    assert "(v2), which ana made it with epoch 2" in left[0]
+    assert "repoint reconcile --repair-alias" in left[0]
+    assert promoted.backend.alias_target(INDEX) == one
+
+
+def test_on_command_it_is_pointed_back_on_record(promoted: Stage) -> None:
+    one, two = (promoted.release(name).collection for name in ("v1", "v2"))
+    promoted.backend.set_alias(INDEX, one)
+    mended, left = reconcile.reconcile(promoted.session, repair_alias=True, reason="by hand")
+    assert (len(mended), left) == (1, [])
+    assert promoted.backend.alias_target(INDEX) == two
+    with promoted.store.read() as view:
+        last = view.audit.records()[-1]
+    assert (last.action, last.reason) == ("reconcile", "by hand")
+    assert (last.details["from"], last.details["to"]) == (one, two)
+    assert reconcile.reconcile(promoted.session, repair_alias=True) == ([], [])
+
+
+def test_an_alias_that_points_at_a_strangers_collection_is_said_to_be_that(
+    promoted: Stage,
+) -> None:
+    stranger = CollectionName("somebody_elses")
+    spec = promoted.space("v1").collection.spec
+    promoted.backend.create(dataclasses.replace(spec, name=stranger))
+    promoted.backend.set_alias(INDEX, stranger)
+    found = alias.look(promoted.session, INDEX)
+    assert found is not None
+    assert "somebody_elses, which is no release's" in found.sentence()
+
+
+def test_while_a_move_is_under_way_the_alias_is_left_to_it(promoted: Stage) -> None:
     promoted.backend.set_alias(INDEX, promoted.release("v1").collection)
-    mended, _ = reconcile.reconcile(promoted.session)
-    assert [one.what for one in mended] == ["the database's alias"]
-    assert promoted.backend.alias_target(INDEX) == promoted.release("v2").collection
+    begun(promoted, promoted.open(), OperationKind.ACCEPT)
+    with pytest.raises(OperationInProgressError):
+        alias.repair(promoted.session, INDEX)
+
+
+def test_without_the_role_an_alias_is_not_pointed_back(promoted: Stage) -> None:
+    promoted.backend.set_alias(INDEX, promoted.release("v1").collection)
+    stranger = promoted.open(Actor("bob"), is_owner=False)
+    with pytest.raises(NotPermittedError):
+        alias.repair(stranger, INDEX)
+    assert promoted.backend.alias_target(INDEX) == promoted.release("v1").collection
 
 
 def test_the_dead_leave_the_registry(promoted: Stage) -> None:

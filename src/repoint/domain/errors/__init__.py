@@ -23,6 +23,7 @@
             MissingModelError
             InputRejectedError
             WrongDeclarationError
+            UnauthenticatedError
         ConflictError                   someone moved first: read again, then decide again
             AlreadyExistsError
             StaleEpochError
@@ -32,6 +33,7 @@
             RateLimitedError
             ProviderAnswerError
             UnconfirmedRouteError
+            TooManyWaitingError
             StoreUnavailableError
             BackendUnavailableError
         CorruptionError                 an invariant is broken: stop and call a person
@@ -87,6 +89,7 @@ from repoint.domain.errors.refused import (
     RefusedMoveError,
     RetiredError,
     TransitionRefusedError,
+    UnauthenticatedError,
     UnsupportedError,
     WrongDeclarationError,
 )
@@ -95,6 +98,7 @@ from repoint.domain.errors.unavailable import (
     ProviderAnswerError,
     RateLimitedError,
     StoreUnavailableError,
+    TooManyWaitingError,
     UnconfirmedRouteError,
 )
 
@@ -133,7 +137,9 @@ __all__ = [
     "RetiredError",
     "StaleEpochError",
     "StoreUnavailableError",
+    "TooManyWaitingError",
     "TransitionRefusedError",
+    "UnauthenticatedError",
     "UnavailableError",
     "UnconfirmedRouteError",
     "UnknownFieldError",

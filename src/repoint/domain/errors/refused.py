@@ -11,6 +11,7 @@ class NotFoundError(RefusedError):
     """What was named does not exist."""
 
     code = "not-found"
+    http_status = 404
 
     def __init__(
         self, *, what: str, name: str, known: Sequence[str] = (), hint: str = ""
@@ -105,6 +106,7 @@ class NotPermittedError(RefusedError):
     """The actor lacks the role for this action; the attempt was recorded (INV-10)."""
 
     code = "not-permitted"
+    http_status = 403
 
     def __init__(self, *, actor: str, action: str, index: str, needs: str) -> None:
         self.actor, self.action, self.index, self.needs = actor, action, index, needs
@@ -180,3 +182,16 @@ class WrongDeclarationError(RefusedError):
     ) -> None:
         self.collection, self.why, self.differs = collection, why, list(differs)
         super().__init__(f"{collection} was not made by this spec: {why}", hint=hint)
+
+
+class UnauthenticatedError(RefusedError):
+    """A request over HTTP does not say, or cannot prove, who asks."""
+
+    code = "unauthenticated"
+    http_status = 401
+
+    def __init__(self, *, why: str) -> None:
+        self.why = why
+        super().__init__(
+            why, hint="send Authorization: Bearer KEY; make one: repoint serve --new-key NAME"
+        )

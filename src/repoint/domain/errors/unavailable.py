@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from repoint.domain.errors.families import UnavailableError
 
 
@@ -28,6 +30,20 @@ class UnconfirmedRouteError(UnavailableError):
             f"the route of index {index!r} was last confirmed {seconds:.1f} s ago, "
             "longer than the lease",
             hint="check that the control store is reachable",
+        )
+
+
+class TooManyWaitingError(UnavailableError):
+    """As many clients wait on this server for a change as it lets wait."""
+
+    code = "too-many-waiting"
+
+    def __init__(self, *, most: int) -> None:
+        self.most = most
+        super().__init__(
+            f"{most} clients are waiting here already",
+            hint="ask again, or raise http.most_waiting in repoint.toml",
+            retry_after=timedelta(seconds=1),
         )
 
 

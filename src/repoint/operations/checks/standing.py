@@ -5,11 +5,14 @@ from __future__ import annotations
 from repoint.domain.ids import IndexName, Lsn, ReleaseName
 from repoint.domain.readiness import Finding, Status
 from repoint.domain.release import Release, ReleaseState
+from repoint.operations import alias as alias_
 from repoint.operations.session import Session
 from repoint.ports.store import Transaction
 
 #: More dead letters than this share of a release's documents stand in its way.
 TOLERATED_DEAD_SHARE = 0.001
+#: What points an alias that was moved past repoint back.
+REPAIR_ALIAS = "repoint reconcile --repair-alias"
 
 
 def lag(
@@ -85,24 +88,25 @@ def frozen(view: Transaction, index: IndexName) -> Finding:
 
 def alias(session: Session, release: Release) -> Finding:
     """Check that the database's own name points where the pointer does."""
-    backend = session.spaces.backend(release)
-    if not backend.capabilities.aliases:
+    found = alias_.standing(session, release)
+    if found is None:
+        kind = session.spaces.backend(release).capabilities.name
         return Finding(
             check="alias",
             status=Status.SKIPPED,
-            summary=f"{backend.capabilities.name} has no aliases: direct clients ask for the "
-            "route",
+            summary=f"{kind} has no aliases: direct clients ask for the route",
         )
-    name = session.spaces.alias(release)
-    target = backend.alias_target(name)
-    agrees = target == release.collection
     return Finding(
         check="alias",
-        status=Status.OK if agrees else Status.FAILED,
-        summary=f"the database's alias {name!r} points at {target}"
-        + ("" if agrees else f", not at {release.collection}"),
-        figures={"alias": name, "target": target, "expected": release.collection},
-        remedy="" if agrees else "repoint reconcile",
+        status=Status.OK if found.agrees else Status.FAILED,
+        summary=found.sentence(),
+        figures={
+            "alias": found.alias,
+            "target": found.target,
+            "expected": found.expected,
+            "release": found.found,
+        },
+        remedy="" if found.agrees else REPAIR_ALIAS,
     )
 
 

@@ -6,8 +6,8 @@ A ``Store`` opens transactions; a transaction offers the areas below. Everything
 Whatever an area refuses, it refuses before anything of the call is written.
 """
 
-from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.adoptions import Adoptions
+from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.guarding import Drills, Guarding
 from repoint.ports.store.judging import Policies, QuerySets, Runs

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.adoptions import Adoptions
+from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.guarding import Drills, Guarding
 from repoint.ports.store.judging import Policies, QuerySets, Runs

@@ -1,0 +1,1 @@
+"""The HTTP door: the route as a service. Needs the extra ``http``."""

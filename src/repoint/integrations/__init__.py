@@ -1,0 +1,1 @@
+"""What repoint is to other libraries; each module needs the extra of its name."""
