@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from threading import Lock
 from typing import Final
 
 from repoint.backends.chroma import CAPABILITIES, records
@@ -18,15 +17,13 @@ from repoint.domain.ids import CollectionName, Fingerprint
 from repoint.domain.spec import AnnKind, Distance
 from repoint.ports.backend import Capabilities, CollectionSpec
 from repoint.ports.settings import BackendSettings
+from repoint.ports.turns import turns_at
 
 _SPACES: Final = {Distance.COSINE: "cosine", Distance.DOT: "ip", Distance.L2: "l2"}
 #: How the server's graph is built and searched, by the names that specs use.
 _BUILD: Final = {"m": "max_neighbors", "ef_construction": "ef_construction"}
 _SEARCH: Final = {"ef": "ef_search"}
 _OPTIONS: Final = frozenset({"tenant", "database"})
-
-#: Whose turn it is to write, by address and name: for all backends of this process.
-_WRITING: Final[dict[tuple[Address, CollectionName], Lock]] = {}
 
 
 class ChromaBackend:
@@ -92,7 +89,7 @@ class ChromaBackend:
         return ChromaCollection(
             place=look(self._server, name, fingerprint=fingerprint),
             server=self._server,
-            writing=_WRITING.setdefault((self._server.address, name), Lock()),
+            turns=turns_at((self._server.address, name)),
         )
 
     def drop(self, name: CollectionName) -> None:

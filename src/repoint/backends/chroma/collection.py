@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from threading import Lock
 from typing import Final, TypeVar
 
 import numpy as np
@@ -34,6 +33,7 @@ from repoint.ports.backend import (
     StoredBatch,
 )
 from repoint.ports.spaces import chunk_rows, query_values, scores
+from repoint.ports.turns import Turns
 
 T = TypeVar("T")
 
@@ -65,12 +65,10 @@ class ChromaCollection:
     after half a second at the latest.
     """
 
-    def __init__(self, *, place: Place, server: Server, writing: Lock) -> None:
+    def __init__(self, *, place: Place, server: Server, turns: Turns) -> None:
         self._place = place
         self._server = server
-        #: Chroma compares nothing, so writers of one process take turns between the
-        #: comparison and the write. Those of others are not kept out: it is declared.
-        self._writing = writing
+        self._turns = turns
         self._owned = time.monotonic()
 
     @property
@@ -88,7 +86,7 @@ class ChromaCollection:
         }
         if not slots:
             return
-        with self._writing:
+        with self._turns.of(entry.document for entry in entries):
             self._require_own()
             filled, guards = (
                 self._standing(where, list(slots))
