@@ -22,7 +22,8 @@ from repoint.domain.errors import (
     CollectionMissingError,
     FingerprintMismatchError,
 )
-from repoint.domain.ids import CollectionName, DocumentId, Fingerprint
+from repoint.domain.ids import DocumentId
+from repoint.domain.release import Release
 from repoint.domain.spec import AnnKind, AnnSpec, ModelSpec, ReleaseSpec
 from repoint.ports.backend import Backend
 from repoint.ports.settings import BackendSettings
@@ -193,7 +194,10 @@ class Cutting(httpx2.HTTPTransport):
         raise httpx2.ReadError("cut")
 
 
-def test_a_collection_that_somebody_put_in_its_place_is_noticed(chroma: Place) -> None:
+def test_a_collection_that_somebody_put_in_its_place_is_noticed(
+    chroma: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("repoint.backends.chroma.collection.OWNED", -1.0)
     backend = chroma.opened()
     collection = backend.create(spec())
     one = Version(document="d", lsn=1, vectors=[X])
@@ -301,13 +305,11 @@ def test_a_server_killed_in_the_middle_of_a_sync_loses_nothing(tmp_path: Path) -
 def _killed_and_whole(opened: Repoint, server: ProgramServer) -> None:
     docs = opened.create_index("docs")
     docs.upsert({"id": f"d{n}", "text": f"note {n} of many"} for n in range(1500))
-    docs.create_release("v1", ReleaseSpec(model=MODEL, backend="main"))
+    release = docs.create_release("v1", ReleaseSpec(model=MODEL, backend="main"))
+    backend = opened.workspace.drivers.backend("main")
     with ThreadPoolExecutor(1) as pool:
         syncing = pool.submit(docs.sync, "v1")
-        collection = docs.release("v1").collection
-        backend = opened.workspace.drivers.backend("main")
-        fingerprint = docs.release("v1").spec.fingerprint()
-        while not _some(backend, collection, fingerprint):
+        while not _some(backend, release):
             assert not syncing.done()
         server.kill()
         with pytest.raises(BackendUnavailableError):
@@ -319,11 +321,12 @@ def _killed_and_whole(opened: Repoint, server: ProgramServer) -> None:
     assert difference.clean, difference
 
 
-def _some(backend: Backend, name: CollectionName, fingerprint: Fingerprint) -> bool:
+def _some(backend: Backend, release: Release) -> bool:
     try:
-        return backend.open(name, fingerprint=fingerprint).counts().chunks > 100
+        opened = backend.open(release.collection, fingerprint=release.fingerprint)
     except CollectionMissingError:
         return False
+    return opened.counts().chunks > 100
 
 
 def test_a_server_that_does_not_answer_is_said_so_without_its_key(

@@ -205,10 +205,12 @@ class MilvusBackend:
 
 
 def _loaded(client: MilvusClient, spec: CollectionSpec) -> None:
-    """Index and load a collection where whoever made it did not come to that."""
+    """Index and load a collection that was just made, or that somebody released."""
     name = physical(spec.name)
     if client.get_load_state(name, timeout=TIMEOUT_S)["state"] == LoadState.Loaded:
         return
-    if not client.list_indexes(name, timeout=TIMEOUT_S):
-        client.create_index(name, rows.indexes(client, spec), timeout=TIMEOUT_S)
+    indexed = set(client.list_indexes(name, timeout=TIMEOUT_S))
+    for field, index in rows.indexes(client, spec).items():
+        if field not in indexed:
+            client.create_index(name, index, sync=False, timeout=TIMEOUT_S)
     client.load_collection(name, timeout=TIMEOUT_S)

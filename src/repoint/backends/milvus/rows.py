@@ -79,7 +79,7 @@ def row(id_: str, slot: Slot, vector: FloatVector) -> Row:
     """
     entry, chunk = slot.entry, slot.chunk
     metadata = dict(entry.metadata) if chunk else {}
-    indexed = fields(metadata)
+    told, indexed = json.dumps(metadata, ensure_ascii=False), fields(metadata)
     _fitting(f"metadata of {entry.document}", json.dumps(indexed))
     return {
         "id": id_,
@@ -92,7 +92,7 @@ def row(id_: str, slot: Slot, vector: FloatVector) -> Row:
         "text": _fitting(f"chunk of {entry.document}", chunk.text if chunk else ""),
         "start": chunk.start if chunk else 0,
         "end": chunk.end if chunk else 0,
-        "metadata": _fitting(f"metadata of {entry.document}", json.dumps(metadata)),
+        "metadata": _fitting(f"metadata of {entry.document}", told),
         "fields": indexed,
         VECTOR: vector,
     }
@@ -162,7 +162,7 @@ def batch(
 
 
 def make(client: MilvusClient, name: str, spec: CollectionSpec, *, timeout: float) -> None:
-    """Make a collection and its indexes, and load it."""
+    """Make a collection, neither indexed nor loaded yet."""
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
     schema.add_field("id", DataType.VARCHAR, max_length=32, is_primary=True)
     schema.add_field("document", DataType.VARCHAR, max_length=LONGEST)
@@ -191,21 +191,29 @@ def make(client: MilvusClient, name: str, spec: CollectionSpec, *, timeout: floa
     client.create_collection(
         name,
         schema=schema,
-        index_params=indexes(client, spec),
         consistency_level="Strong",
         properties={_SPEC: json.dumps(_tree(spec))},
         timeout=timeout,
     )
 
 
-def indexes(client: MilvusClient, spec: CollectionSpec) -> IndexParams:
-    """Return the indexes that a collection of this spec has."""
-    wanted = client.prepare_index_params()
+def indexes(client: MilvusClient, spec: CollectionSpec) -> dict[str, IndexParams]:
+    """Return the index of each field that must have one, which is named like it."""
     kind, build = index_of(spec.ann)
-    wanted.add_index(VECTOR, index_type=kind, metric_type=METRICS[spec.distance], params=build)
-    if spec.lexical:
-        wanted.add_index(WORDS, index_type="SPARSE_INVERTED_INDEX", metric_type="BM25")
-    return wanted
+    vectors, words = client.prepare_index_params(), client.prepare_index_params()
+    vectors.add_index(
+        VECTOR,
+        index_name=VECTOR,
+        index_type=kind,
+        metric_type=METRICS[spec.distance],
+        params=build,
+    )
+    if not spec.lexical:
+        return {VECTOR: vectors}
+    words.add_index(
+        WORDS, index_name=WORDS, index_type="SPARSE_INVERTED_INDEX", metric_type="BM25"
+    )
+    return {VECTOR: vectors, WORDS: words}
 
 
 def index_of(ann: AnnSpec) -> tuple[str, dict[str, int]]:
