@@ -96,9 +96,10 @@ def _compared(field: str, comparison: Comparison, value: Scalar, *, holds: bool)
         return not holds
     key = f'fields["{_key(field, type_of(value))}"]'
     operator = _OPERATORS[comparison][0 if holds else 1]
+    # In parentheses: to a 2.3 server ``exists a and b`` is ``exists (a and b)``.
     compared = f"{key} {operator} {_literal(value)}"
     if holds:
-        return f"(exists {key} and {compared})"
+        return f"((exists {key}) and {compared})"
     return f"(not (exists {key}) or {compared})"
 
 
