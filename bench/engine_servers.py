@@ -2,7 +2,8 @@
 
 The writer and the query are those of the vendor's own client, as its documentation shows
 them: ``upsert`` and ``query`` of chromadb, ``insert`` and ``search`` of pymilvus, which by
-default may read what is up to some seconds old. ``REPOINT_MILVUS_URL`` names a Milvus server instead.
+default may read what is up to some seconds old. ``REPOINT_MILVUS_URL`` names a Milvus server
+that is measured besides; whatever collections it has are dropped.
 """
 
 from __future__ import annotations
