@@ -39,7 +39,7 @@ _SOON: Final = {
 }
 _NO_COLLECTION: Final = 100
 #: Codes of an alias that is not there: the server's, and milvus-lite's.
-_NO_ALIAS: Final = frozenset({1600, 100, 1})
+_NO_ALIAS: Final = frozenset({1600, 100})
 _LITE: Final = "milvus_lite"
 _QUOTED: Final = 300
 
