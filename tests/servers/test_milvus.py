@@ -326,10 +326,19 @@ def _killed_and_whole(opened: Repoint, server: ProgramServer) -> None:
         with pytest.raises(BackendUnavailableError):
             syncing.result()
     server.start()
+    while not _answers(backend):
+        pass
     docs.delete([f"d{n}" for n in range(0, 3000, 7)])
     docs.sync("v1")
     difference = docs.diff("v1")
     assert difference.clean, difference
+
+
+def _answers(backend: Backend) -> bool:
+    try:
+        return bool(backend.collections())
+    except BackendUnavailableError:
+        return False
 
 
 def _some(backend: Backend, release: Release) -> bool:
