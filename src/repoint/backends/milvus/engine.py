@@ -37,6 +37,7 @@ _SOON: Final = {
     "grpc.min_reconnect_backoff_ms": 100,
     "grpc.max_reconnect_backoff_ms": 500,
 }
+_NO_CONNECTION: Final = 2
 _NO_COLLECTION: Final = 100
 #: Codes of an alias that is not there: the server's, and milvus-lite's.
 _NO_ALIAS: Final = frozenset({1600, 100})
@@ -125,6 +126,10 @@ class Engine:
         except MilvusException as error:
             if error.code == _NO_COLLECTION:
                 raise CollectionMissingError(collection=about) from error
+            if error.code == _NO_CONNECTION:
+                raise BackendUnavailableError(
+                    f"{about}: the Milvus server cannot be reached"
+                ) from error
             raise BackendUnavailableError(f"{about}: {self._told(error.message)}") from error
         except grpc.RpcError as error:
             code = getattr(error, "code", None)
