@@ -1,9 +1,10 @@
 """``sync`` and ``search`` on each database beside its own bulk loader and its own query.
 
 The bare loop embeds a batch and gives it to the fastest writer of the database's own client:
-COPY for PostgreSQL, upsert for Qdrant. It keeps no log, no order and no LSN, and is not safe
-to break off. The bare search embeds the question and asks the same collection by hand. The
-server of PostgreSQL flushes every commit; Qdrant is the client library's own engine.
+COPY for PostgreSQL, upsert for Qdrant, and those of ``bench.engine_servers``. It keeps no log,
+no order and no LSN, and is not safe to break off. The bare search embeds the question and asks
+the same collection by hand. The server of PostgreSQL flushes every commit; Qdrant is the client
+library's own engine.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from bench.models import MINILM, STATIC
+from bench.engine_servers import SERVERS
+from bench.models import HASHING, MINILM, STATIC
 from bench.texts import documents, passages
 from bench.workspaces import fill, in_step
 from psycopg import sql
@@ -35,6 +37,7 @@ from repoint.operations.promote import PromoteOptions
 from repoint.ports.backend import FloatMatrix, FloatVector
 from repoint.ports.embedder import Embedder, Purpose
 from repoint.testing.postgres import NoServerError, PostgresServer
+from repoint.testing.programs import NoProgramError
 from repoint.wiring.clock import SystemClock
 from repoint.wiring.config import CONFIG_FILE
 
@@ -90,7 +93,36 @@ def _of_each(job: Job, model: str) -> dict[str, float]:
         print("  qdrant is not measured: make servers-test installs its client")
     else:
         figures |= _qdrant(job, f"qdrant_local_{model}")
+    return figures | _of_servers(job, model)
+
+
+def _of_servers(job: Job, model: str) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    for engine, started in SERVERS.items():
+        name = f"{engine}_{model}"
+        try:
+            with started(job.embedder.dimensions) as beside:
+                bare = _bare(job, beside.load)
+                with _promoted(beside.table, job) as (docs, ours):
+                    figures |= _figures(name, docs, beside.ask, job)
+                    figures |= _rates(name, len(job.corpus), bare, ours)
+                    figures |= _switched(name, docs)
+        except NoProgramError as problem:
+            print(f"  {engine} is not measured: {problem}")
     return figures
+
+
+def _switched(name: str, repoint: Repoint) -> dict[str, float]:
+    """Return how long a rollback takes until pointer and alias have moved, and in all."""
+    docs, reports = repoint.index("docs"), []
+    in_step(repoint, "docs", "v2", replace(HASHING, backend="main"))
+    for _ in range(3):
+        docs.promote("v2", options=PromoteOptions(without_evaluation="benchmark"))
+        reports.append(docs.rollback(reason="benchmark"))
+    return {
+        f"{name}_switch_s": statistics.median(one.switch_seconds for one in reports),
+        f"{name}_rollback_s": statistics.median(one.seconds for one in reports),
+    }
 
 
 def _pgvector(server: PostgresServer, job: Job, name: str) -> dict[str, float]:

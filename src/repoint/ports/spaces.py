@@ -8,6 +8,7 @@ import numpy as np
 
 from repoint.domain.document import Entry
 from repoint.domain.errors import DimensionsError, MixedSpacesError
+from repoint.domain.spec import Distance
 from repoint.ports.backend import (
     CollectionSpec,
     FloatMatrix,
@@ -63,3 +64,21 @@ def chunk_rows(
     if len({entry.document for entry in entries}) != len(entries):
         raise ValueError("a document comes twice in one call")
     return rows
+
+
+def scores(rows: FloatMatrix, query: FloatVector, distance: Distance) -> FloatVector:
+    """Return the score of each row, as ``Hit`` has it, by comparing with every one.
+
+    In double precision, so that the model's own rounding never decides an order; equal rows
+    get equal scores.
+    """
+    matrix, wanted = rows.astype(np.float64), query.astype(np.float64)
+    if distance is Distance.L2:
+        found = -np.square(matrix - wanted).sum(axis=1)
+    else:
+        found = (matrix * wanted).sum(axis=1)
+    if distance is Distance.COSINE:
+        norms = np.linalg.norm(matrix, axis=1) * np.linalg.norm(wanted)
+        found = np.divide(found, norms, out=np.zeros_like(found), where=norms > 0)
+    single: FloatVector = found.astype(np.float32)
+    return single

@@ -35,6 +35,8 @@ BACKENDS: Final[Mapping[str, str]] = MappingProxyType(
         "lancedb": "repoint.backends.lancedb:LanceBackend",
         "pgvector": "repoint.backends.pgvector:PgvectorDriver",
         "qdrant": "repoint.backends.qdrant:QdrantDriver",
+        "milvus": "repoint.backends.milvus:MilvusDriver",
+        "chroma": "repoint.backends.chroma:ChromaDriver",
     }
 )
 EMBEDDERS: Final[Mapping[str, str]] = MappingProxyType(

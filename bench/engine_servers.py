@@ -1,0 +1,135 @@
+"""Servers that a benchmark starts itself, each with its own client's writer and query.
+
+The writer and the query are those of the vendor's own client, as its documentation shows
+them: ``upsert`` and ``query`` of chromadb, ``insert`` and ``search`` of pymilvus, which by
+default may read what is up to some seconds old. ``REPOINT_MILVUS_URL`` names a Milvus server
+that is measured besides; whatever collections it has are dropped.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from types import MappingProxyType
+from typing import Final
+
+from repoint.domain.document import Document
+from repoint.ports.backend import FloatMatrix, FloatVector
+from repoint.testing.programs import (
+    NoProgramError,
+    ProgramServer,
+    chroma_command,
+    milvus_lite_command,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """A server, and how its own client is used there."""
+
+    #: The lines of its table in ``repoint.toml``.
+    table: str
+    load: Callable[[Sequence[Document], FloatMatrix], None]
+    ask: Callable[[FloatVector], object]
+
+
+@contextmanager
+def chroma(dimensions: int) -> Iterator[Beside]:
+    """Give a Chroma server and its own client."""
+    del dimensions  # learned from the first vector
+    _require("chromadb")
+    with ProgramServer(chroma_command) as server:
+        import chromadb  # noqa: PLC0415 - may not be installed
+
+        quiet = chromadb.Settings(anonymized_telemetry=False)
+        client = chromadb.HttpClient(host="127.0.0.1", port=server.port, settings=quiet)
+        bare = client.create_collection(
+            "bare", configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
+        )
+
+        def load(part: Sequence[Document], vectors: FloatMatrix) -> None:
+            bare.upsert(
+                ids=[document.id for document in part],
+                embeddings=vectors,
+                documents=[document.text for document in part],
+                metadatas=[{"kind": str(document.metadata["group"])} for document in part],
+            )
+
+        def ask(vector: FloatVector) -> object:
+            return bare.query(query_embeddings=[vector], n_results=10)
+
+        yield Beside(table=f'kind = "chroma"\nurl = "{server.url}"', load=load, ask=ask)
+
+
+@contextmanager
+def milvus_lite(dimensions: int) -> Iterator[Beside]:
+    """Give milvus-lite as a server, and its own client."""
+    _require("pymilvus")
+    with ProgramServer(milvus_lite_command) as server, _milvus(server.url, dimensions) as there:
+        yield there
+
+
+@contextmanager
+def milvus(dimensions: int) -> Iterator[Beside]:
+    """Give the Milvus server that the environment names."""
+    _require("pymilvus")
+    url = os.environ.get("REPOINT_MILVUS_URL")
+    if not url:
+        raise NoProgramError("REPOINT_MILVUS_URL is not set")
+    with _milvus(url, dimensions) as there:
+        yield there
+
+
+@contextmanager
+def _milvus(url: str, dimensions: int) -> Iterator[Beside]:
+    from pymilvus import DataType, MilvusClient  # noqa: PLC0415 - may not be installed
+
+    client = MilvusClient(uri=url)
+    schema = MilvusClient.create_schema(auto_id=False)
+    schema.add_field("id", DataType.VARCHAR, max_length=64, is_primary=True)
+    schema.add_field("text", DataType.VARCHAR, max_length=65_535)
+    schema.add_field("kind", DataType.VARCHAR, max_length=64)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dimensions)
+    index = client.prepare_index_params()
+    build = {"M": 16, "efConstruction": 200}
+    index.add_index("vector", index_type="HNSW", metric_type="COSINE", params=build)
+    client.create_collection("bare", schema=schema, index_params=index)
+
+    def load(part: Sequence[Document], vectors: FloatMatrix) -> None:
+        rows = [
+            {
+                "id": document.id,
+                "text": document.text,
+                "kind": str(document.metadata["group"]),
+                "vector": vector,
+            }
+            for document, vector in zip(part, vectors, strict=True)
+        ]
+        client.insert("bare", rows)
+
+    def ask(vector: FloatVector) -> object:
+        return client.search(
+            "bare", [vector.tolist()], limit=10, output_fields=["text", "kind"]
+        )
+
+    try:
+        yield Beside(table=f'kind = "milvus"\nurl = "{url}"', load=load, ask=ask)
+    finally:
+        for name in client.list_collections():
+            for alias in client.list_aliases(collection_name=name)["aliases"]:
+                client.drop_alias(alias)
+            client.drop_collection(name)
+        client.close()
+
+
+def _require(module: str) -> None:
+    if find_spec(module) is None:
+        raise NoProgramError(f"{module} is not installed: make servers-test")
+
+
+SERVERS: Final[Mapping[str, Callable[[int], AbstractContextManager[Beside]]]] = (
+    MappingProxyType({"chroma": chroma, "milvus_lite": milvus_lite, "milvus": milvus})
+)
