@@ -35,6 +35,7 @@ BACKENDS: Final[Mapping[str, str]] = MappingProxyType(
         "lancedb": "repoint.backends.lancedb:LanceBackend",
         "pgvector": "repoint.backends.pgvector:PgvectorDriver",
         "qdrant": "repoint.backends.qdrant:QdrantDriver",
+        "weaviate": "repoint.backends.weaviate:WeaviateDriver",
     }
 )
 EMBEDDERS: Final[Mapping[str, str]] = MappingProxyType(
