@@ -55,7 +55,7 @@ def served(call: Call[Q, A]) -> Served[Q, A]:
     return answer
 
 
-class Objects(weaviate_pb2_grpc.WeaviateServicer):  # type: ignore[misc]
+class Objects(weaviate_pb2_grpc.WeaviateServicer):
     """Search, write, delete and count."""
 
     def __init__(self, shelves: Shelves, *, key: str) -> None:

@@ -118,9 +118,10 @@ class Schema(BaseHTTPRequestHandler):
             case _, ["aliases", *rest]:
                 wanted = parse_qs(address.query).get("class", [""])[0]
                 return self._aliases(rest, sent, of=wanted)
-        raise Refusal(404, "")
+            case _:
+                raise Refusal(404, "")
 
-    def _schema(  # noqa: PLR0911 - one for each request
+    def _schema(  # noqa: C901, PLR0911 - one for each request
         self, parts: list[str], sent: Json
     ) -> tuple[int, Json]:
         match self.command, parts:
@@ -132,9 +133,13 @@ class Schema(BaseHTTPRequestHandler):
                 return 200, made.config
             case "GET", [name]:
                 return 200, self.shelves.resolved(name).config
-            case "DELETE", [
-                name
-            ]:  # an alias is not followed, and that it does nothing not said
+            case "PUT", [name]:
+                assert isinstance(sent, dict)
+                kind = self.shelves.resolved(name)
+                kind.config["description"] = sent["description"]
+                return 200, kind.config
+            case "DELETE", [name]:
+                # An alias is not followed; that nothing was deleted is not said.
                 self.shelves.classes.pop(name, None)
                 return 200, None
             case "POST", [name, "properties"]:
@@ -143,13 +148,17 @@ class Schema(BaseHTTPRequestHandler):
             case "GET", [name, "shards"]:
                 kind = self.shelves.resolved(name)
                 names = list(kind.objects) if kind.has_tenants else ["shard"]
+                self.shelves.indexing, status = max(0, self.shelves.indexing - 1), "READY"
+                if self.shelves.indexing:
+                    status = "INDEXING"
                 ready: list[Json] = [
-                    {"name": one, "status": "READY", "vectorQueueSize": 0} for one in names
+                    {"name": one, "status": status, "vectorQueueSize": 0} for one in names
                 ]
                 return 200, ready
             case _, [name, "tenants", *rest]:
                 return self._tenants(self.shelves.resolved(name), rest, sent)
-        raise Refusal(404, "")
+            case _:
+                raise Refusal(404, "")
 
     def _tenants(self, kind: Class, parts: list[str], sent: Json) -> tuple[int, Json]:
         if not kind.has_tenants:
@@ -179,6 +188,10 @@ class Schema(BaseHTTPRequestHandler):
             case "POST", []:
                 self.shelves.alias(str(body["alias"]), str(body["class"]), new=True)
                 return 200, body
+            case _:
+                return self._alias(parts, body)
+
+    def _alias(self, parts: list[str], body: dict[str, Json]) -> tuple[int, Json]:
         alias = capital(parts[0])
         if self.command == "PUT":
             self.shelves.alias(alias, str(body["class"]), new=False)
@@ -209,6 +222,7 @@ def _whole(sent: dict[str, Json]) -> dict[str, Json]:
         given = one.get("vectorIndexConfig") or {}
         assert isinstance(given, dict)
         one["vectorIndexConfig"] = {**HNSW, **given}
+        one.setdefault("vectorIndexType", "hnsw")
     given = made["properties"] or []
     assert isinstance(given, list)
     made["properties"] = [_property(one) for one in given]

@@ -82,8 +82,9 @@ class Class:
     def kind(self, name: str) -> str | None:
         for one in self.properties:
             if one["name"] == name:
-                (kind,) = one["dataType"]  # type: ignore[union-attr,misc]
-                return str(kind)
+                kinds = one["dataType"]
+                assert isinstance(kinds, list)
+                return str(kinds[0])
         return None
 
     def share(self, tenant: str) -> dict[UUID, Stored]:
@@ -103,6 +104,10 @@ class Shelves:
         self.lock = threading.RLock()
         self.classes: dict[str, Class] = {}
         self.aliases: dict[str, str] = {}
+        #: How many times a follower does not know yet what its leader made.
+        self.behind = 0
+        #: How many times a shard says that it is indexing, as with ``ASYNC_INDEXING``.
+        self.indexing = 0
 
     def resolved(self, name: str) -> Class:
         """Return a class by its name or an alias of it."""
@@ -124,6 +129,9 @@ class Shelves:
 
     def alias(self, alias: str, target: str, *, new: bool) -> None:
         alias, target = capital(alias), capital(target)
+        if self.behind > 0:
+            self.behind -= 1
+            raise Refusal(422, f'validation: target class "{target}" does not exist')
         if re.fullmatch("[A-Z][_0-9A-Za-z]{0,254}", alias) is None:
             raise Refusal(422, f"validation: '{alias}' is not a valid alias name")
         if not new and alias not in self.aliases:

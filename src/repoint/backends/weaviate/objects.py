@@ -24,7 +24,7 @@ from repoint.domain.ids import DocumentId, Lsn
 from repoint.ports.backend import CollectionSpec, FloatMatrix, FloatVector, Hit, StoredBatch
 
 Properties: TypeAlias = Mapping[str, object]
-Written: TypeAlias = "DataObject[WeaviateProperties, ReferenceInputs | None]"
+Written: TypeAlias = DataObject[WeaviateProperties, ReferenceInputs | None]
 
 #: What a hit needs, and what a stored row does.
 HIT: Final = ("document", "slot", "lsn", "text", "start", "end", "metadata")

@@ -26,7 +26,7 @@ from repoint.domain.spec import Distance
 from repoint.ports.backend import CollectionSpec, FloatVector, Hit
 
 Row: TypeAlias = tuple[Properties, FloatVector | None]
-Found: TypeAlias = "Object[WeaviateProperties, None]"
+Found: TypeAlias = Object[WeaviateProperties, None]
 
 #: The most that the server gives for one question, and deletes by one call.
 MOST: Final = 10_000
