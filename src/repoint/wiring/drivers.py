@@ -37,6 +37,7 @@ BACKENDS: Final[Mapping[str, str]] = MappingProxyType(
         "qdrant": "repoint.backends.qdrant:QdrantDriver",
         "milvus": "repoint.backends.milvus:MilvusDriver",
         "chroma": "repoint.backends.chroma:ChromaDriver",
+        "weaviate": "repoint.backends.weaviate:WeaviateDriver",
     }
 )
 EMBEDDERS: Final[Mapping[str, str]] = MappingProxyType(

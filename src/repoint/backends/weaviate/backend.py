@@ -1,0 +1,258 @@
+"""The classes of one Weaviate that are collections of ours, and its aliases."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from weaviate import WeaviateClient
+from weaviate.exceptions import UnexpectedStatusCodeError
+
+from repoint.backends.weaviate import CAPABILITIES
+from repoint.backends.weaviate.classes import (
+    Seen,
+    check,
+    look,
+    make,
+    name_of,
+    require_tenant,
+)
+from repoint.backends.weaviate.collection import WeaviateCollection
+from repoint.backends.weaviate.engine import Address, Engine
+from repoint.backends.weaviate.names import class_name
+from repoint.backends.weaviate.options import Options
+from repoint.domain.errors import (
+    AlreadyExistsError,
+    CollectionMissingError,
+    FingerprintMismatchError,
+    UnsupportedError,
+)
+from repoint.domain.ids import CollectionName, Fingerprint
+from repoint.ports.backend import Capabilities, CollectionSpec
+from repoint.ports.settings import BackendSettings
+
+_NAME: Final = re.compile("[A-Z][A-Za-z0-9_]{0,254}")
+_PREFIX_HINT: Final = "set alias_prefix in the backend's table of repoint.toml"
+
+
+class WeaviateBackend:
+    """One server or cluster, or one tenant there. Any number of processes may use it."""
+
+    def __init__(self, engine: Engine, options: Options) -> None:
+        self._engine = engine
+        self._options = options
+
+    @staticmethod
+    def from_settings(settings: BackendSettings) -> WeaviateBackend:
+        """Return the backend of a server, not connected yet.
+
+        Raises:
+            MissingSettingError: there is no URL, or an option is unknown or no good.
+        """
+        options = Options.of(settings)
+        address = Address.of(settings.url, grpc_url=options.grpc, backend=settings.name)
+        return WeaviateBackend(Engine(address=address, api_key=settings.api_key), options)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do; an alias would move every tenant at once, so one tenant has none."""
+        if self._options.tenant:
+            return replace(CAPABILITIES, aliases=False)
+        return CAPABILITIES
+
+    def create(self, spec: CollectionSpec) -> WeaviateCollection:
+        """Make the collection, or open it when it is already there.
+
+        Raises:
+            AlreadyExistsError: an alias, or a name that differs in case alone, is in the way.
+        """
+        check(spec)
+
+        def create(client: WeaviateClient) -> None:
+            if self._seen(client, spec.name) is None:
+                self._make(client, spec)
+            if self._options.tenant:
+                self._require_tenancy(look(client, spec.name), spec.name)
+                tenants = client.collections.use(class_name(spec.name)).tenants
+                if not tenants.exists(self._options.tenant):
+                    tenants.create(self._options.tenant)
+
+        self._engine.run(create, about=spec.name)
+        return self.open(spec.name, fingerprint=spec.fingerprint)
+
+    def open(self, name: CollectionName, *, fingerprint: Fingerprint) -> WeaviateCollection:
+        """Open a collection whose class carries this fingerprint."""
+
+        def read(client: WeaviateClient) -> Seen:
+            seen = look(client, name)
+            if seen.spec is not None:
+                self._require_tenancy(seen, name)
+                require_tenant(client, name, self._options.tenant)
+            return seen
+
+        spec = self._engine.run(read, about=name).spec
+        if spec is None or spec.fingerprint != fingerprint:
+            raise FingerprintMismatchError(
+                collection=name, expected=fingerprint, found=spec.fingerprint if spec else None
+            )
+        return WeaviateCollection(spec=spec, engine=self._engine, tenant=self._options.tenant)
+
+    def drop(self, name: CollectionName) -> None:
+        """Delete a collection's class; of one that has tenants, our tenant alone.
+
+        Raises:
+            UnsupportedError: an alias points at it, which Weaviate would leave behind, or it
+                is a class that repoint did not make.
+        """
+
+        def drop(client: WeaviateClient) -> None:
+            seen = self._seen(client, name)
+            if seen is None:
+                return
+            if seen.spec is None:
+                raise UnsupportedError(
+                    driver="weaviate",
+                    what=f"dropping the class {class_name(name)}, which repoint did not make",
+                    hint="delete it by hand if it is yours to delete",
+                )
+            self._require_tenancy(seen, name)
+            if self._options.tenant:
+                client.collections.use(class_name(name)).tenants.remove([self._options.tenant])
+                return
+            aliases = sorted(client.alias.list_all(collection=class_name(name)))
+            if aliases:
+                raise UnsupportedError(
+                    driver="weaviate",
+                    what=f"dropping {name} while the alias {aliases[0]} points at it",
+                    hint="move the alias or delete it first",
+                )
+            client.collections.delete(class_name(name))
+
+        self._engine.run(drop, about=name)
+
+    def collections(self) -> Sequence[CollectionName]:
+        """Return the names of the classes that carry a spec of ours, sorted."""
+
+        def read(client: WeaviateClient) -> list[CollectionName]:
+            return sorted(
+                found
+                for name, config in client.collections.list_all(simple=False).items()
+                if (found := name_of(config.description)) and class_name(found) == name
+                if config.multi_tenancy_config.enabled == bool(self._options.tenant)
+                if not self._options.tenant
+                or client.collections.use(name).tenants.exists(self._options.tenant)
+            )
+
+        return self._engine.run(read, about="the collections")
+
+    def set_alias(self, alias: str, name: CollectionName) -> None:
+        """Point the alias at the collection by one request, which also moves one that exists.
+
+        Raises:
+            AlreadyExistsError: a class has the name, or an index that differs from it in the
+                case of its first letter alone.
+            CollectionMissingError: there is no such collection.
+        """
+        if self._options.tenant:
+            raise UnsupportedError(
+                driver="weaviate",
+                what="an alias of one tenant",
+                hint="an alias points at a whole class, and moves all of its tenants at once",
+            )
+        spelled = class_name(alias)
+        if _NAME.fullmatch(spelled) is None:
+            raise UnsupportedError(
+                driver="weaviate",
+                what=f"the alias {alias!r}",
+                hint=f"it begins with a letter, and is not too long: {_PREFIX_HINT}",
+            )
+
+        def move(client: WeaviateClient) -> None:
+            look(client, name)
+            found = client.alias.get(alias_name=spelled)
+            if found is None:
+                if client.collections.exists(spelled):
+                    raise AlreadyExistsError(
+                        what="class of the database", name=spelled, hint=_PREFIX_HINT
+                    )
+                client.alias.create(alias_name=spelled, target_collection=class_name(name))
+                return
+            other = _name_behind(client, found.collection)
+            if other is not None and other[0] == name[0].swapcase():
+                raise AlreadyExistsError(
+                    what="alias of another index", name=spelled, hint=_PREFIX_HINT
+                )
+            client.alias.update(alias_name=spelled, new_target_collection=class_name(name))
+
+        self._engine.run(move, about=name, explain=lambda client: _there(client, name))
+
+    def alias_target(self, alias: str) -> CollectionName | None:
+        """Return the collection that the alias points at; a foreign class by its own name."""
+
+        def read(client: WeaviateClient) -> CollectionName | None:
+            found = client.alias.get(alias_name=class_name(alias))
+            if found is None:
+                return None
+            return _name_behind(client, found.collection) or CollectionName(found.collection)
+
+        return self._engine.run(read, about=alias)
+
+    def close(self) -> None:
+        """Close the client; collections stay."""
+        self._engine.close()
+
+    def _seen(self, client: WeaviateClient, name: CollectionName) -> Seen | None:
+        try:
+            return look(client, name)
+        except CollectionMissingError:
+            return None
+
+    def _make(self, client: WeaviateClient, spec: CollectionSpec) -> None:
+        try:
+            make(
+                client,
+                spec,
+                has_tenants=bool(self._options.tenant),
+                replicas=self._options.replicas,
+            )
+        except UnexpectedStatusCodeError:
+            spelled = class_name(spec.name)
+            taken = [*client.collections.list_all(), *client.alias.list_all()]
+            others = [one for one in taken if one.lower() == spelled.lower()]
+            if spelled in client.collections.list_all():
+                return  # another process was faster
+            if others:
+                raise AlreadyExistsError(
+                    what="class or alias of the database",
+                    name=others[0],
+                    hint="names that differ in case alone are one to Weaviate",
+                ) from None
+            raise
+
+    def _require_tenancy(self, seen: Seen, name: CollectionName) -> None:
+        if seen.has_tenants and not self._options.tenant:
+            raise UnsupportedError(
+                driver="weaviate",
+                what=f"{name}, which keeps tenants apart, without one",
+                hint="say which: options.tenant in the backend's table of repoint.toml",
+            )
+        if self._options.tenant and not seen.has_tenants:
+            raise UnsupportedError(
+                driver="weaviate",
+                what=f"the tenant {self._options.tenant!r} of {name}, which has no tenants",
+                hint="leave options.tenant out, or drop the collection first",
+            )
+
+
+def _name_behind(client: WeaviateClient, found: str) -> CollectionName | None:
+    """Return which collection a class says it is, None if it is gone or none of ours."""
+    if not client.collections.exists(found):
+        return None
+    name = name_of(client.collections.use(found).config.get().description)
+    return name if name is not None and class_name(name) == found else None
+
+
+def _there(client: WeaviateClient, name: CollectionName) -> None:
+    look(client, name)
