@@ -56,6 +56,8 @@ def status(now: IndexStatus) -> Json:
             }
             for one in now.holds
         ],
+        "failed": now.failed,
+        "diagnosis": None if now.diagnosis is None else now.diagnosis.id,
     }
 
 
@@ -101,7 +103,15 @@ def rollback(report: RollbackReport) -> Json:
         "late": report.late,
         "frozen": report.frozen,
         "evidence": report.evidence,
+        "next": f"repoint diagnose {report.index} {report.failed}",
     }
+
+
+def seeded(index: str, failed: str) -> str:
+    """Return the question that a rollback leaves open, and the command that answers it."""
+    return (
+        f"was the model bad, or was the migration incomplete? repoint diagnose {index} {failed}"
+    )
 
 
 def _release(one: ReleaseStatus) -> Json:

@@ -16,6 +16,7 @@ from repoint.cli.output import columns, shortened
 from repoint.domain.readiness import failures as failed
 
 if TYPE_CHECKING:
+    from repoint.domain.diagnosis import Diagnosis
     from repoint.operations.status import IndexStatus
 
 app = typer.Typer(rich_markup_mode=None)
@@ -140,6 +141,8 @@ def _drawn(now: IndexStatus) -> list[str]:
         f"held: {hold.release} by {hold.actor}: {shortened(hold.reason, 60)}"
         for hold in now.holds
     ]
+    if now.failed is not None:
+        lines.append(_why(now.index, now.failed, now.diagnosis))
     lines += ["", *_releases(now)] if now.releases else ["no release is live yet"]
     if now.processes:
         served = ", ".join(
@@ -159,6 +162,16 @@ def _who(now: IndexStatus) -> str:
     return (
         f"{now.index}: {now.active} answers (epoch {now.epoch}){behind}; "
         f"the log is at {now.head:,}"
+    )
+
+
+def _why(index: str, failed: str, diagnosis: Diagnosis | None) -> str:
+    if diagnosis is None:
+        return f"{failed} was rolled back from\n  -> {shapes.seeded(index, failed)}"
+    top = "no cause was found" if diagnosis.top is None else diagnosis.top.fault.value
+    return (
+        f"{failed} was rolled back from: {top}\n"
+        f"  -> the whole diagnosis: repoint diagnose {index} {failed} --last"
     )
 
 

@@ -45,6 +45,9 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "check": Entry("state", "Go through the rollback checklist."),
         "diff": Entry("diffing", "Compare a release with the log, or two releases."),
         "rollback": Entry("moves", "Go back to the fallback, and prove that it answers."),
+        "diagnose": Entry(
+            "diagnosing", "Say what made a release worse: model, migration, setting, provider."
+        ),
         "freeze": Entry("freezing", "Let nothing move forward; going back stays possible."),
         "unfreeze": Entry("freezing", "Let things move forward again."),
         "accept": Entry("ends", "End the soak: the release stays, its fallback is let go."),

@@ -46,7 +46,9 @@ from repoint.sources.files.record import document_of
 from repoint.wiring.workspace import Workspace
 
 if TYPE_CHECKING:
+    from repoint.client.diagnosing import Source
     from repoint.client.judging import Judging
+    from repoint.domain.diagnosis import Diagnosis
 
 #: What a writer waits for besides the log: nothing, the release that answers, every live one.
 Wait: TypeAlias = Literal["active", "all"] | None
@@ -199,6 +201,12 @@ class Index:
         from repoint.client.judging import Judging  # noqa: PLC0415 - a rollback needs none of it
 
         return Judging(self._session, self._name)
+
+    def diagnose(
+        self, release: str, *, baseline: str = "", queries: Source | None = None
+    ) -> Diagnosis:
+        """Say what made a release worse; ``judging.diagnose`` has more to choose."""
+        return self.judging.diagnose(release, baseline=baseline, queries=queries)
 
     # Catching up
 

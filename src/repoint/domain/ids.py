@@ -31,6 +31,8 @@ QueryId = NewType("QueryId", str)
 RunId = NewType("RunId", str)
 #: One stored evaluation.
 EvaluationId = NewType("EvaluationId", str)
+#: One stored diagnosis.
+DiagnosisId = NewType("DiagnosisId", str)
 #: Who acts: an operating-system user, ``REPOINT_ACTOR`` or a key's owner.
 Actor = NewType("Actor", str)
 

@@ -42,6 +42,7 @@ READING: Final = {
     "store show": ["store", "show"],
     "backends": ["backends"],
     "policy show": ["policy", "show", "docs"],
+    "diagnose --plan": ["diagnose", "docs", "v2", "--plan"],
     "version": ["version"],
 }
 

@@ -16,12 +16,12 @@ from repoint.domain.ids import DocumentId, IndexName, Lsn, ReleaseName
 from repoint.domain.operation import Hold, Step
 from repoint.domain.rollout import Event
 from repoint.stores.sql import SqliteStore
-from repoint.stores.sql.migrations import initial_guards, judging_guards
+from repoint.stores.sql.migrations import diagnosing_guards, initial_guards, judging_guards
 from repoint.stores.sql.postgres import PostgresStore
 from repoint.stores.sql.store import SqlStore
 from repoint.stores.sql.tables import metadata
 from repoint.testing.postgres import PostgresServer
-from repoint.testing.store_judging import POLICY, evaluation, query_set, run
+from repoint.testing.store_judging import POLICY, diagnosis, evaluation, query_set, run
 from repoint.testing.store_samples import (
     ANNA,
     DOCS,
@@ -39,7 +39,11 @@ from repoint.testing.store_samples import (
 from repoint.wiring.clock import SystemClock
 
 V3: Final = ReleaseName("v3")
-GUARDS: Final = {**initial_guards.GUARDS, **judging_guards.GUARDS}
+GUARDS: Final = {
+    **initial_guards.GUARDS,
+    **judging_guards.GUARDS,
+    **diagnosing_guards.GUARDS,
+}
 
 #: The pointer of ``fill`` stands at epoch 1 with v1 in front.
 MOVE: Final = (
@@ -104,6 +108,8 @@ BREAKS: Final = {
     ),
     "policies_are_append_only": "UPDATE policies SET content = '{}'",
     "policies_are_never_removed": "DELETE FROM policies",
+    "diagnoses_are_append_only": "UPDATE diagnoses SET content = '{}'",
+    "diagnoses_are_never_removed": "DELETE FROM diagnoses",
     "rollout_keeps_its_policy": "UPDATE rollouts SET policy = 0 WHERE phase = 'preparing'",
     "rollout_begins_with_the_policy_in_force": (
         "INSERT INTO rollouts VALUES (9, 'docs', 'v2', 'preparing', 1, 1, 0)"
@@ -194,6 +200,12 @@ CONSTRAINTS: Final = {
         baseline_run, k, actor, at FROM evaluations""",
         "evaluations.index_name, evaluations.ordinal",
         "evaluation_ordinal_unique",
+    ),
+    "diagnosis_ordinal_unique": (
+        """INSERT INTO diagnoses SELECT 'new', ordinal, index_name, release, actor, at, content
+        FROM diagnoses""",
+        "diagnoses.index_name, diagnoses.ordinal",
+        "diagnosis_ordinal_unique",
     ),
     "a_run_was_asked_a_stored_set": (
         """INSERT INTO runs SELECT 'new', 9, index_name, release, fingerprint, query_set, 7,
@@ -357,6 +369,7 @@ def fill(store: SqlStore) -> None:
                 tx.catchup.declare_slots(lease, {DocumentId("d1"): 4})
                 tx.catchup.complete(lease)
         tx.pointers.move(promotion(tx.pointers.pointer(DOCS), V1))
+        tx.diagnoses.add(diagnosis())
         tx.policies.set(DOCS, POLICY, actor=ANNA, reason="", at=NOW)
         tx.query_sets.add(query_set())
         tx.runs.add(run(called="summer"))

@@ -7,7 +7,7 @@ Whatever an area refuses, it refuses before anything of the call is written.
 """
 
 from repoint.ports.store.catchup import Catchup
-from repoint.ports.store.judging import Policies, QuerySets, Runs
+from repoint.ports.store.judging import Diagnoses, Policies, QuerySets, Runs
 from repoint.ports.store.log import Appended, DocumentLog, Indexes
 from repoint.ports.store.moves import Operations, Pointers, Processes
 from repoint.ports.store.records import Access, Audit
@@ -21,6 +21,7 @@ __all__ = [
     "Catchup",
     "ChangeFeed",
     "DeadLetters",
+    "Diagnoses",
     "DocumentLog",
     "Indexes",
     "Operations",

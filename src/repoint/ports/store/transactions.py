@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from repoint.ports.store.catchup import Catchup
-from repoint.ports.store.judging import Policies, QuerySets, Runs
+from repoint.ports.store.judging import Diagnoses, Policies, QuerySets, Runs
 from repoint.ports.store.log import DocumentLog, Indexes
 from repoint.ports.store.moves import Operations, Pointers, Processes
 from repoint.ports.store.records import Access, Audit
@@ -79,6 +79,11 @@ class Transaction(Protocol):
     @property
     def policies(self) -> Policies:
         """What must hold before a release may answer."""
+        ...
+
+    @property
+    def diagnoses(self) -> Diagnoses:
+        """What was found to be wrong with releases."""
         ...
 
 

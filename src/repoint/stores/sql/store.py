@@ -20,6 +20,7 @@ from repoint.stores.sql.access import SqlAccess
 from repoint.stores.sql.audit import SqlAudit
 from repoint.stores.sql.catchup import SqlCatchup
 from repoint.stores.sql.dead_letters import SqlDeadLetters
+from repoint.stores.sql.diagnoses import SqlDiagnoses
 from repoint.stores.sql.indexes import SqlIndexes
 from repoint.stores.sql.log import SqlDocumentLog
 from repoint.stores.sql.operations import SqlOperations
@@ -68,6 +69,7 @@ class SqlTransaction:
     query_sets: SqlQuerySets
     runs: SqlRuns
     policies: SqlPolicies
+    diagnoses: SqlDiagnoses
 
     @staticmethod
     def on(connection: sa.Connection, *, clock: Clock) -> SqlTransaction:
@@ -86,6 +88,7 @@ class SqlTransaction:
             query_sets=SqlQuerySets(connection),
             runs=SqlRuns(connection),
             policies=SqlPolicies(connection),
+            diagnoses=SqlDiagnoses(connection),
         )
 
 
