@@ -152,5 +152,6 @@ def _tell(out: Output, report: RollbackReport) -> None:
     proof = "verified" if report.verified else "NOT VERIFIED: see the failed findings above"
     out.say(
         f"{index} answers from {report.active} (epoch {report.epoch}) · {proof} · "
-        f"{report.seconds:.2f} s"
+        f"{report.seconds:.2f} s",
+        f"  -> {shapes.seeded(index, report.failed)}",
     )

@@ -58,6 +58,8 @@ def status(now: IndexStatus) -> dict[str, Json]:
             }
             for one in now.holds
         ],
+        "failed": now.failed,
+        "diagnosis": None if now.diagnosis is None else now.diagnosis.id,
     }
 
 
@@ -118,7 +120,15 @@ def rollback(report: RollbackReport) -> Json:
         "late": report.late,
         "frozen": report.frozen,
         "evidence": report.evidence,
+        "next": f"repoint diagnose {report.index} {report.failed}",
     }
+
+
+def seeded(index: str, failed: str) -> str:
+    """Return the question that a rollback leaves open, and the command that answers it."""
+    return (
+        f"was the model bad, or was the migration incomplete? repoint diagnose {index} {failed}"
+    )
 
 
 def _release(one: ReleaseStatus) -> Json:

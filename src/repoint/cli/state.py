@@ -18,6 +18,7 @@ from repoint.domain.readiness import failures as failed
 
 if TYPE_CHECKING:
     from repoint.client import Index
+    from repoint.domain.diagnosis import Diagnosis
     from repoint.operations.alias import AliasStanding
     from repoint.operations.status import IndexStatus
 
@@ -157,6 +158,8 @@ def _drawn(now: IndexStatus) -> list[str]:
         f"held: {hold.release} by {hold.actor}: {shortened(hold.reason, 60)}"
         for hold in now.holds
     ]
+    if now.failed is not None:
+        lines.append(_why(now.index, now.failed, now.diagnosis))
     lines += ["", *_releases(now)] if now.releases else ["no release is live yet"]
     if now.processes:
         served = ", ".join(
@@ -176,6 +179,16 @@ def _who(now: IndexStatus) -> str:
     return (
         f"{now.index}: {now.active} answers (epoch {now.epoch}){behind}; "
         f"the log is at {now.head:,}"
+    )
+
+
+def _why(index: str, failed: str, diagnosis: Diagnosis | None) -> str:
+    if diagnosis is None:
+        return f"{failed} was rolled back from\n  -> {shapes.seeded(index, failed)}"
+    top = "no cause was found" if diagnosis.top is None else diagnosis.top.fault.value
+    return (
+        f"{failed} was rolled back from: {top}\n"
+        f"  -> the whole diagnosis: repoint diagnose {index} {failed} --last"
     )
 
 

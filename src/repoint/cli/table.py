@@ -69,6 +69,9 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
             "guarding",
             "Go back by itself when a declared trigger fires; show what was decided.",
         ),
+        "diagnose": Entry(
+            "diagnosing", "Say what made a release worse: model, migration, setting, provider."
+        ),
         "freeze": Entry("freezing", "Let nothing move forward; going back stays possible."),
         "unfreeze": Entry("freezing", "Let things move forward again."),
         "accept": Entry("ends", "End the soak: the release stays, its fallback is let go."),

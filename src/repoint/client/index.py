@@ -50,10 +50,12 @@ from repoint.wiring.workspace import Workspace
 if TYPE_CHECKING:
     from repoint.client.adopting import Adopted
     from repoint.client.bridging import Bridging
+    from repoint.client.diagnosing import Source
     from repoint.client.guarding import Guarding, RunningGuard
     from repoint.client.judging import Judging
     from repoint.client.routing import Routing
     from repoint.client.traffic import Traffic
+    from repoint.domain.diagnosis import Diagnosis
     from repoint.domain.telemetry import Window
 
 #: What a writer waits for besides the log: nothing, the release that answers, every live one.
@@ -252,6 +254,12 @@ class Index:
         from repoint.client.traffic import Traffic  # noqa: PLC0415 - a rollback needs none of it
 
         return Traffic(self._session, self._name)
+
+    def diagnose(
+        self, release: str, *, baseline: str = "", queries: Source | None = None
+    ) -> Diagnosis:
+        """Say what made a release worse; ``judging.diagnose`` has more to choose."""
+        return self.judging.diagnose(release, baseline=baseline, queries=queries)
 
     # Catching up
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from repoint.domain.access import Action
 from repoint.domain.evaluation import Evaluation, Run, RunSummary
@@ -22,6 +23,12 @@ from repoint.domain.queries import QuerySet, QuerySetSummary, Questions
 from repoint.operations import policies, query_sets
 from repoint.operations.evaluate import Asked, Options, Report, evaluate, report
 from repoint.operations.session import Session, authorise
+
+if TYPE_CHECKING:
+    from repoint.client.diagnosing import Source, Subject
+    from repoint.domain.diagnosis import Diagnosis
+    from repoint.operations.diagnose import Estimate, Step
+    from repoint.operations.diagnose import Options as DiagnosisOptions
 
 
 class Judging:
@@ -164,3 +171,52 @@ class Judging:
     def policy(self, *, version: int | None = None) -> PolicyVersion:
         """Return a policy's version, by default the newest; 0 is the built-in one."""
         return policies.show(self._session, self._name, version=version)
+
+    # Diagnoses
+
+    def diagnose(
+        self,
+        release: str,
+        *,
+        baseline: str = "",
+        queries: Source | None = None,
+        qrels: Path | None = None,
+        options: DiagnosisOptions | None = None,
+        progress: Callable[[Step], None] | None = None,
+    ) -> Diagnosis:
+        """Say what made a release worse: its model, its migration, a setting, a provider.
+
+        Reads, asks and embeds within ``options``; writes nothing but its own report, which
+        ``diagnosis`` returns again.
+
+        Raises:
+            BadInputError: there is nothing to compare with, or no question to ask.
+            UnavailableError: a model or database did not answer; nothing was kept.
+        """
+        from repoint.client import diagnosing  # noqa: PLC0415 - an evaluation needs none of it
+
+        return diagnosing.diagnose(
+            self._session,
+            self._name,
+            diagnosing.Subject(
+                release=release, baseline=baseline, queries=queries, qrels=qrels
+            ),
+            options=options or diagnosing.Options(),
+            progress=progress,
+        )
+
+    def diagnosis_plan(self, subject: Subject, *, options: DiagnosisOptions) -> Estimate:
+        """Return what a diagnosis would look at and take, at most; nothing is embedded."""
+        from repoint.client import diagnosing  # noqa: PLC0415 - an evaluation needs none of it
+
+        return diagnosing.plan(self._session, self._name, subject, options=options)
+
+    def diagnosis(self, release: str) -> Diagnosis:
+        """Return a release's newest diagnosis, as it was made.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        from repoint.client import diagnosing  # noqa: PLC0415 - as above
+
+        return diagnosing.last(self._session, self._name, release)

@@ -33,6 +33,7 @@ class Action(StrEnum):
     CREATE_RELEASE = "create-release"
     JUDGE = "judge"
     EVALUATE = "evaluate"
+    DIAGNOSE = "diagnose"
     PROMOTE = "promote"
     OVERRIDE = "override"
     ROLLBACK = "rollback"
@@ -68,6 +69,7 @@ NEEDS: Final[Mapping[Action, Role]] = MappingProxyType(
         Action.SYNC: Role.WRITER,
         Action.CREATE_RELEASE: Role.WRITER,
         Action.EVALUATE: Role.WRITER,
+        Action.DIAGNOSE: Role.WRITER,
         Action.CREATE_INDEX: Role.OPERATOR,
         Action.JUDGE: Role.OPERATOR,
         Action.PROMOTE: Role.OPERATOR,

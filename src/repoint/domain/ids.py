@@ -33,6 +33,8 @@ RunId = NewType("RunId", str)
 BridgeId = NewType("BridgeId", str)
 #: One stored evaluation.
 EvaluationId = NewType("EvaluationId", str)
+#: One stored diagnosis.
+DiagnosisId = NewType("DiagnosisId", str)
 #: Who acts: an operating-system user, ``REPOINT_ACTOR`` or a key's owner.
 Actor = NewType("Actor", str)
 

@@ -93,6 +93,13 @@ def sample(store: Store, space: Space, *, upto: Lsn, count: int, seed: int) -> D
     return reading.report(reading.examined(reading.drawn(count, random.Random(seed))))  # noqa: S311  # a sample, no secret
 
 
+def examine(
+    store: Store, space: Space, documents: Sequence[DocumentId], *, upto: Lsn
+) -> Iterator[Difference]:
+    """Yield which of these documents differ; time depends on their number alone."""
+    yield from _Reading(store, space, upto).named(documents)
+
+
 def clean(store: Store, space: Space, *, upto: Lsn) -> Finding:
     """Check the whole collection against the log."""
     return _finding("diff", compare(store, space, upto=upto))
@@ -162,6 +169,10 @@ class _Reading:
     def examined(self, rows: Sequence[LogRow]) -> Iterator[Difference]:
         self.compared += len(rows)
         yield from self._judged(rows)
+
+    def named(self, documents: Sequence[DocumentId]) -> Iterator[Difference]:
+        self.compared += len(documents)
+        yield from self._judged_by_name(documents)
 
     def _log_corpus(self) -> Corpus:
         side = LogSide()

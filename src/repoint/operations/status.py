@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 from repoint.domain.access import Action
 from repoint.domain.catchup import Backlog
+from repoint.domain.diagnosis import Diagnosis
 from repoint.domain.ids import Epoch, IndexName, Lsn, ReleaseName
 from repoint.domain.operation import Freeze, Hold, Operation, Process, Rollout
+from repoint.domain.pointer import MoveKind
 from repoint.domain.release import ReleaseState
 from repoint.operations.acknowledge import is_alive
 from repoint.operations.session import Session, authorise
+from repoint.ports.store import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,10 @@ class IndexStatus:
     releases: tuple[ReleaseStatus, ...]
     processes: tuple[Process, ...]
     holds: tuple[Hold, ...]
+    #: What the pointer was rolled back from, if nothing moved since.
+    failed: ReleaseName | None
+    #: What was found to be wrong with it since then, if anybody looked.
+    diagnosis: Diagnosis | None
 
 
 def status(session: Session, index: IndexName) -> IndexStatus:
@@ -77,6 +84,7 @@ def status(session: Session, index: IndexName) -> IndexStatus:
                     dead_letters=len(view.dead_letters.all(index, release.name)),
                 )
             )
+        failed, diagnosis = _failed(view, index)
         processes = [p for p in view.processes.all() if index in p.serves]
         return IndexStatus(
             index=index,
@@ -91,4 +99,16 @@ def status(session: Session, index: IndexName) -> IndexStatus:
             releases=tuple(live),
             processes=tuple(p for p in processes if is_alive(p, session)),
             holds=tuple(view.access.holds(index)),
+            failed=failed,
+            diagnosis=diagnosis,
         )
+
+
+def _failed(view: Transaction, index: IndexName) -> tuple[ReleaseName | None, Diagnosis | None]:
+    for move in view.pointers.moves(index, limit=1):
+        failed = move.before.active
+        if move.kind is MoveKind.ROLLBACK and failed is not None:
+            found = view.diagnoses.newest(index, failed)
+            since = found if found is not None and found.at >= move.at else None
+            return failed, since
+    return None, None

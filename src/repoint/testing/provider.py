@@ -21,7 +21,7 @@ import numpy as np
 
 from repoint.domain.document import Json
 from repoint.embedders.hashing import HashingEmbedder
-from repoint.ports.embedder import Purpose
+from repoint.ports.embedder import Embedder, Purpose
 from repoint.rerankers.lexical import LexicalReranker
 
 
@@ -61,7 +61,7 @@ class Provider:
         self._refuses = refuses
         self._replies: deque[Reply] = deque()
         self._lock = Lock()
-        self._embedder = HashingEmbedder(dimensions=dimensions)
+        self._embedder: Embedder = HashingEmbedder(dimensions=dimensions)
         self._closing = Event()
         provider = self
 
@@ -103,6 +103,10 @@ class Provider:
         """Give the next requests these replies, in order; then answer properly again."""
         with self._lock:
             self._replies.extend(replies)
+
+    def serve(self, model: Embedder) -> None:
+        """Answer with this model's vectors from now on, under whatever name is asked for."""
+        self._embedder = model
 
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
         length = int(handler.headers.get("Content-Length", 0))

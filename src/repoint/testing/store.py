@@ -25,7 +25,7 @@ from repoint.testing.store_adoption import AdoptionRecordSuite
 from repoint.testing.store_bridges import BridgeSuite
 from repoint.testing.store_catchup import DeadLetterSuite, LeaseSuite, WindowSuite
 from repoint.testing.store_guarding import DrillSuite, GuardSuite
-from repoint.testing.store_judging import PolicySuite, QuerySetSuite, RunSuite
+from repoint.testing.store_judging import DiagnosisSuite, PolicySuite, QuerySetSuite, RunSuite
 from repoint.testing.store_log import FieldSuite, IndexSuite, LogSuite
 from repoint.testing.store_records import (
     OperationSuite,
@@ -293,6 +293,7 @@ class StoreSuite(
     TelemetrySuite,
     ShadowSuite,
     AdoptionRecordSuite,
+    DiagnosisSuite,
 ):
     """What every store promises; a concrete class brings ``store`` and ``another``."""
 

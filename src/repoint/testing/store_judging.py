@@ -6,14 +6,32 @@ from dataclasses import replace
 
 import pytest
 
+from repoint.domain.diagnosis import (
+    Asked,
+    Blame,
+    Cause,
+    Cell,
+    Certainty,
+    ChunkFigures,
+    Diagnosis,
+    Expense,
+    Fault,
+    FieldCoverage,
+    Loss,
+    Sample,
+    SpecChange,
+)
 from repoint.domain.errors import AlreadyExistsError, ConflictError, NotFoundError
 from repoint.domain.evaluation import Evaluation, Run, RunCost, Stages
 from repoint.domain.ids import (
+    DiagnosisId,
     DocumentId,
     EvaluationId,
+    Fingerprint,
     Lsn,
     QueryId,
     QuerySetName,
+    ReleaseName,
     RunId,
 )
 from repoint.domain.policy import UNSET, EmptyAnswersGate, LatencyGate, Policy, RelevanceGate
@@ -259,3 +277,95 @@ class PolicySuite(Suite):
             assert rollout.policy == 0
             assert tx.pointers.advance(rollout, Event.ABORT, at=SOON).policy == 0
             assert tx.pointers.open_rollout(DOCS, V1, at=SOON).policy == 1
+
+
+def diagnosis(name: str = "d-1") -> Diagnosis:
+    """Return what may be said of v1, every kind of field in it."""
+    return Diagnosis(
+        id=DiagnosisId(name),
+        index=DOCS,
+        release=V1,
+        baseline=V2,
+        release_fingerprint=Fingerprint("f1"),
+        baseline_fingerprint=Fingerprint("f2"),
+        actor=ANNA,
+        at=NOW,
+        head=Lsn(9),
+        watermark=Lsn(7),
+        asked=Asked(source="clinic@1", judged=True, questions=2),
+        loss=Loss(
+            measure="nDCG@10",
+            group="",
+            questions=2,
+            failing=1,
+            baseline=0.75,
+            release=0.5,
+            low=-0.5,
+            high=0.0,
+            p=0.25,
+        ),
+        verdict="a verdict",
+        causes=(
+            Cause(
+                fault=Fault.MISSING_DOCUMENTS,
+                blame=Blame.MIGRATION,
+                certainty=Certainty.MEASURED,
+                score=0.5,
+                summary="two are missing",
+                figures={"documents": 2, "share": 0.5, "why": "«ü»", "whole": True, "x": None},
+                remedy="repoint diff docs v1 --repair",
+            ),
+        ),
+        cells=(
+            Cell(
+                change="exact search",
+                queries="release",
+                collection="release",
+                search="exact",
+                value=0.5,
+                gain=0.0,
+            ),
+        ),
+        pool=4,
+        differences={"missing": 2},
+        compared=4,
+        sample=Sample(documents=2, compared=2, matching=1, median_cosine=None),
+        chunks=(
+            ChunkFigures(
+                release=V1,
+                documents=2,
+                chunks_per_document=1.5,
+                median_characters=10.0,
+                median_tokens=4.0,
+                longest_tokens=9,
+                truncated=0.25,
+            ),
+        ),
+        fields=(FieldCoverage(field="group", probed=2, found=1),),
+        changes=(SpecChange(field="distance", baseline="cosine", release="dot"),),
+        probes={"v1": "as stored"},
+        expense=Expense(questions=4, searches=9, texts=2, tokens=30, money=0.5),
+        left_out=("nothing",),
+    )
+
+
+class DiagnosisSuite(Suite):
+    """What was found to be wrong with releases."""
+
+    def test_a_diagnosis_is_kept_as_it_was_made(self, store: Store, another: Store) -> None:
+        """[diagnoses-are-immutable]: the newest one stands first, none replaces another."""
+        with_index(store)
+        with store.begin() as tx:
+            tx.diagnoses.add(diagnosis("d-1"))
+            tx.diagnoses.add(diagnosis("d-2"))
+        with another.read() as tx:
+            assert tx.diagnoses.all(DOCS) == [diagnosis("d-2"), diagnosis("d-1")]
+            assert tx.diagnoses.newest(DOCS, V1) == diagnosis("d-2")
+            assert tx.diagnoses.newest(DOCS, V2) is None
+
+    def test_a_diagnosis_is_of_a_release_that_there_is(self, store: Store) -> None:
+        """Nothing is written of another."""
+        with_index(store)
+        strange = replace(diagnosis(), release=ReleaseName("v9"))
+        with pytest.raises(NotFoundError), store.begin() as tx:
+            tx.diagnoses.add(strange)

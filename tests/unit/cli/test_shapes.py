@@ -44,6 +44,7 @@ READING: Final = {
     "backends": ["backends"],
     "policy show": ["policy", "show", "docs"],
     "serve --new-key": ["serve", "--new-key", "shop"],
+    "diagnose --plan": ["diagnose", "docs", "v2", "--plan"],
     "version": ["version"],
 }
 

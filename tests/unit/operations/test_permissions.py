@@ -14,6 +14,7 @@ from repoint.domain.ids import Actor, DocumentId, IndexName, QuerySetName, Relea
 from repoint.domain.policy import BUILT_IN
 from repoint.operations import (
     check,
+    diagnose,
     documents,
     ending,
     freeze,
@@ -44,6 +45,9 @@ VERBS: dict[Action, Callable[[Stage, Session], object]] = {
     ),
     Action.EVALUATE: lambda _, who: evaluate(
         who, INDEX, V1, baseline="v1", queries=QuerySetName("items"), options=Options()
+    ),
+    Action.DIAGNOSE: lambda _, who: diagnose.diagnose(
+        who, INDEX, V2, options=diagnose.Options()
     ),
     Action.POLICY: lambda _, who: policies.set_policy(who, INDEX, BUILT_IN, reason=""),
     Action.PROMOTE: lambda stage, who: stage.promote("v2", by=who),

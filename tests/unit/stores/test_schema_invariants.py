@@ -13,8 +13,8 @@ import pytest
 import sqlalchemy as sa
 from tests.unit.stores.guards import every_guard
 
-from repoint.domain.guarding import DecisionState
 from repoint.domain.adoption import AdoptionState
+from repoint.domain.guarding import DecisionState
 from repoint.domain.ids import DocumentId, IndexName, Lsn, ReleaseName
 from repoint.domain.operation import Hold, Step
 from repoint.domain.rollout import Event
@@ -23,10 +23,10 @@ from repoint.stores.sql.postgres import PostgresStore
 from repoint.stores.sql.store import SqlStore
 from repoint.stores.sql.tables import metadata
 from repoint.testing.postgres import PostgresServer
+from repoint.testing.store_adoption import ADOPTION
 from repoint.testing.store_bridges import bridge
 from repoint.testing.store_guarding import decision, drill, look
-from repoint.testing.store_adoption import ADOPTION
-from repoint.testing.store_judging import POLICY, evaluation, query_set, run
+from repoint.testing.store_judging import POLICY, diagnosis, evaluation, query_set, run
 from repoint.testing.store_samples import (
     ANNA,
     DOCS,
@@ -116,6 +116,8 @@ BREAKS: Final = {
         "INSERT INTO bridges SELECT 'b-9', 9, index_name, release, source, source_fingerprint, "
         "method, fitted, held_out, cosine, retention, weights, actor, at, 1 FROM bridges"
     ),
+    "diagnoses_are_append_only": "UPDATE diagnoses SET content = '{}'",
+    "diagnoses_are_never_removed": "DELETE FROM diagnoses",
     "rollout_keeps_its_policy": "UPDATE rollouts SET policy = 0 WHERE phase = 'preparing'",
     "rollout_begins_with_the_policy_in_force": (
         "INSERT INTO rollouts VALUES (9, 'docs', 'v2', 'preparing', 1, 1, 0)"
@@ -227,10 +229,17 @@ CONSTRAINTS: Final = {
         "UPDATE shadows SET share = 1.5",
         "shadow_share_is_a_share",
         "shadow_share_is_a_share",
+    ),
     "adoption_state_is_known": (
         "UPDATE adoptions SET state = 'somewhere'",
         "adoption_state_is_known",
         "adoption_state_is_known",
+    ),
+    "diagnosis_ordinal_unique": (
+        """INSERT INTO diagnoses SELECT 'new', ordinal, index_name, release, actor, at, content
+        FROM diagnoses""",
+        "diagnoses.index_name, diagnoses.ordinal",
+        "diagnosis_ordinal_unique",
     ),
     "a_run_was_asked_a_stored_set": (
         """INSERT INTO runs SELECT 'new', 9, index_name, release, fingerprint, query_set, 7,
@@ -412,6 +421,7 @@ def fill(store: SqlStore) -> None:
                 tx.catchup.declare_slots(lease, {DocumentId("d1"): 4})
                 tx.catchup.complete(lease)
         tx.pointers.move(promotion(tx.pointers.pointer(DOCS), V1))
+        tx.diagnoses.add(diagnosis())
         tx.policies.set(DOCS, POLICY, actor=ANNA, reason="", at=NOW)
         tx.query_sets.add(query_set())
         tx.runs.add(run(called="summer"))

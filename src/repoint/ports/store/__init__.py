@@ -10,7 +10,7 @@ from repoint.ports.store.adoptions import Adoptions
 from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.guarding import Drills, Guarding
-from repoint.ports.store.judging import Policies, QuerySets, Runs
+from repoint.ports.store.judging import Diagnoses, Policies, QuerySets, Runs
 from repoint.ports.store.log import Appended, DocumentLog, Indexes
 from repoint.ports.store.moves import Operations, Pointers, Processes
 from repoint.ports.store.records import Access, Audit
@@ -27,6 +27,7 @@ __all__ = [
     "Catchup",
     "ChangeFeed",
     "DeadLetters",
+    "Diagnoses",
     "DocumentLog",
     "Drills",
     "Guarding",

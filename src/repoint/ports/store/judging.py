@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
+from repoint.domain.diagnosis import Diagnosis
 from repoint.domain.evaluation import Evaluation, Run, RunSummary
 from repoint.domain.ids import (
     Actor,
@@ -134,4 +135,24 @@ class Policies(Protocol):
 
     def newest(self, index: IndexName) -> PolicyVersion:
         """Return the newest version, the built-in policy where none was set."""
+        ...
+
+
+class Diagnoses(Protocol):
+    """What was found to be wrong with releases."""
+
+    def add(self, diagnosis: Diagnosis) -> None:
+        """Store a diagnosis; it is never changed [diagnoses-are-immutable].
+
+        Raises:
+            NotFoundError: no such release.
+        """
+        ...
+
+    def newest(self, index: IndexName, release: ReleaseName) -> Diagnosis | None:
+        """Return a release's newest diagnosis; None where there is none."""
+        ...
+
+    def all(self, index: IndexName) -> list[Diagnosis]:
+        """Return all diagnoses, newest first."""
         ...

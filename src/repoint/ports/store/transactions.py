@@ -9,7 +9,7 @@ from repoint.ports.store.adoptions import Adoptions
 from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.guarding import Drills, Guarding
-from repoint.ports.store.judging import Policies, QuerySets, Runs
+from repoint.ports.store.judging import Diagnoses, Policies, QuerySets, Runs
 from repoint.ports.store.log import DocumentLog, Indexes
 from repoint.ports.store.moves import Operations, Pointers, Processes
 from repoint.ports.store.records import Access, Audit
@@ -113,6 +113,11 @@ class Transaction(Protocol):
     @property
     def adoptions(self) -> Adoptions:
         """Which collections were a team's own."""
+        ...
+
+    @property
+    def diagnoses(self) -> Diagnoses:
+        """What was found to be wrong with releases."""
         ...
 
 

@@ -22,6 +22,7 @@ from repoint.stores.sql.audit import SqlAudit
 from repoint.stores.sql.bridges import SqlBridges
 from repoint.stores.sql.catchup import SqlCatchup
 from repoint.stores.sql.dead_letters import SqlDeadLetters
+from repoint.stores.sql.diagnoses import SqlDiagnoses
 from repoint.stores.sql.drills import SqlDrills
 from repoint.stores.sql.guarding import SqlGuarding
 from repoint.stores.sql.indexes import SqlIndexes
@@ -80,6 +81,7 @@ class SqlTransaction:
     telemetry: SqlTelemetry
     shadows: SqlShadows
     adoptions: SqlAdoptions
+    diagnoses: SqlDiagnoses
 
     @staticmethod
     def on(connection: sa.Connection, *, clock: Clock) -> SqlTransaction:
@@ -104,6 +106,7 @@ class SqlTransaction:
             telemetry=SqlTelemetry(connection),
             shadows=SqlShadows(connection),
             adoptions=SqlAdoptions(connection),
+            diagnoses=SqlDiagnoses(connection),
         )
 
 
