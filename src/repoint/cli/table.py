@@ -26,6 +26,9 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "delete": Entry(
             "documents", "Write tombstones: every live release loses the documents."
         ),
+        "erase": Entry(
+            "erasing", "Delete documents and prove that nothing of them is left anywhere."
+        ),
         "release": Entry("releases", "Make, show, list and compare releases."),
         "sync": Entry("syncing", "Bring a release into step with the log."),
         "queries": Entry(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from repoint.client import catchup, comparing
+from repoint.client.erasing import Erasing
 from repoint.client.keeping import Keeper
 from repoint.domain import filter_syntax
 from repoint.domain.access import Action
@@ -56,7 +57,7 @@ Wait: TypeAlias = Literal["active", "all"] | None
 Conditions: TypeAlias = Mapping[str, Scalar | Sequence[Scalar]]
 
 
-class Index:
+class Index(Erasing):
     """An index by name. Safe to use from many threads; cheap to make."""
 
     def __init__(self, workspace: Workspace, name: IndexName, *, keeper: Keeper) -> None:

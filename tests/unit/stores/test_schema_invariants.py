@@ -16,11 +16,12 @@ from repoint.domain.ids import DocumentId, IndexName, Lsn, ReleaseName
 from repoint.domain.operation import Hold, Step
 from repoint.domain.rollout import Event
 from repoint.stores.sql import SqliteStore
-from repoint.stores.sql.migrations import initial_guards, judging_guards
+from repoint.stores.sql.migrations import erasing_guards, initial_guards, judging_guards
 from repoint.stores.sql.postgres import PostgresStore
 from repoint.stores.sql.store import SqlStore
 from repoint.stores.sql.tables import metadata
 from repoint.testing.postgres import PostgresServer
+from repoint.testing.store_erasing import cleared, erasure
 from repoint.testing.store_judging import POLICY, evaluation, query_set, run
 from repoint.testing.store_samples import (
     ANNA,
@@ -39,7 +40,7 @@ from repoint.testing.store_samples import (
 from repoint.wiring.clock import SystemClock
 
 V3: Final = ReleaseName("v3")
-GUARDS: Final = {**initial_guards.GUARDS, **judging_guards.GUARDS}
+GUARDS: Final = {**initial_guards.GUARDS, **judging_guards.GUARDS, **erasing_guards.GUARDS}
 
 #: The pointer of ``fill`` stands at epoch 1 with v1 in front.
 MOVE: Final = (
@@ -104,6 +105,8 @@ BREAKS: Final = {
     ),
     "policies_are_append_only": "UPDATE policies SET content = '{}'",
     "policies_are_never_removed": "DELETE FROM policies",
+    "erasures_never_go_back": "UPDATE erasures SET stage = 'open' WHERE id = 'e-1'",
+    "erasures_are_never_removed": "DELETE FROM erasures",
     "rollout_keeps_its_policy": "UPDATE rollouts SET policy = 0 WHERE phase = 'preparing'",
     "rollout_begins_with_the_policy_in_force": (
         "INSERT INTO rollouts VALUES (9, 'docs', 'v2', 'preparing', 1, 1, 0)"
@@ -194,6 +197,24 @@ CONSTRAINTS: Final = {
         baseline_run, k, actor, at FROM evaluations""",
         "evaluations.index_name, evaluations.ordinal",
         "evaluation_ordinal_unique",
+    ),
+    "finished_erasures_name_no_document": (
+        """INSERT INTO erasures SELECT 'new', 9, index_name, actor, reason, owner, at,
+        stage, documents, unknown, upto, 'd1', findings FROM erasures""",
+        "finished_erasures_name_no_document",
+        "finished_erasures_name_no_document",
+    ),
+    "stage_is_known": (
+        """INSERT INTO erasures SELECT 'new', 9, index_name, actor, reason, owner, at,
+        'gone', documents, unknown, upto, secret, findings FROM erasures""",
+        "stage_is_known",
+        "stage_is_known",
+    ),
+    "erasure_ordinal_unique": (
+        """INSERT INTO erasures SELECT 'new', ordinal, index_name, actor, reason, owner, at,
+        stage, documents, unknown, upto, secret, findings FROM erasures""",
+        "erasures.ordinal",
+        "erasure_ordinal_unique",
     ),
     "a_run_was_asked_a_stored_set": (
         """INSERT INTO runs SELECT 'new', 9, index_name, release, fingerprint, query_set, 7,
@@ -367,6 +388,8 @@ def fill(store: SqlStore) -> None:
         tx.operations.reach(operation("first"), Step.DONE)
         tx.operations.begin(operation("second"))
         tx.operations.reach(operation("second"), Step.MOVED)
+        tx.erasures.begin(erasure())
+        tx.erasures.advance(cleared(erasure()))
         for action in ("promote", "freeze"):
             tx.audit.append(at=NOW, actor=ANNA, action=action)
 
@@ -405,6 +428,25 @@ def test_a_watermark_falls_only_to_zero_and_only_with_its_generation(raw: Raw) -
             raw.run("UPDATE watermarks SET " + change + " WHERE release = 'v2'")  # noqa: S608 - ours
 
     raw.run("UPDATE watermarks SET watermark = 0, generation = 1 WHERE release = 'v2'")
+
+
+def test_only_an_open_erasure_rewrites_what_was_measured_and_only_the_answers(
+    raw: Raw,
+) -> None:
+    raw.run(
+        "INSERT INTO erasures SELECT 'open', 2, index_name, actor, reason, owner, at, 'open', "
+        "documents, unknown, upto, '{}', findings FROM erasures"
+    )
+
+    raw.run("UPDATE query_sets SET content = '{}', digest = 'd', judgements = 0")
+    raw.run("UPDATE runs SET content = '{}'")
+
+    for change in ("queries = 9", "version = 2", "actor = 'another'", "kind = 'log'"):
+        with pytest.raises(BrokenError, match="query_sets_are_append_only"):
+            raw.run("UPDATE query_sets SET " + change)  # noqa: S608 - ours
+    for change in ("ordinal = 9", "name = 'other'", "lsn = 1", "fingerprint = 'f'"):
+        with pytest.raises(BrokenError, match="runs_are_append_only"):
+            raw.run("UPDATE runs SET " + change)  # noqa: S608 - ours
 
 
 def test_the_first_record_of_the_audit_is_the_genesis(raw_empty: Raw) -> None:

@@ -12,6 +12,7 @@ from alembic.config import Config
 
 from repoint.domain.rollout import Event
 from repoint.stores.sql import SqliteStore, schema
+from repoint.stores.sql.migrations.erasing_guards import GUARDS as ERASING
 from repoint.stores.sql.migrations.initial_guards import GUARDS as FIRST
 from repoint.stores.sql.migrations.judging_guards import GUARDS as SECOND
 from repoint.stores.sql.sqlite import APPLICATION_ID
@@ -77,7 +78,7 @@ def test_every_guard_is_in_the_file_afterwards(first: Path) -> None:
         triggers = connection.exec_driver_sql(
             "SELECT name FROM sqlite_schema WHERE type = 'trigger'"
         )
-        assert {name for (name,) in triggers} == {*FIRST, *SECOND}
+        assert {name for (name,) in triggers} == {*FIRST, *SECOND, *ERASING}
         version = connection.exec_driver_sql("PRAGMA user_version").scalar()
         assert version == schema.VERSION
     engine.dispose()

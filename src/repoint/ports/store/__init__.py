@@ -7,6 +7,7 @@ Whatever an area refuses, it refuses before anything of the call is written.
 """
 
 from repoint.ports.store.catchup import Catchup
+from repoint.ports.store.erasing import Erasures
 from repoint.ports.store.judging import Policies, QuerySets, Runs
 from repoint.ports.store.log import Appended, DocumentLog, Indexes
 from repoint.ports.store.moves import Operations, Pointers, Processes
@@ -22,6 +23,7 @@ __all__ = [
     "ChangeFeed",
     "DeadLetters",
     "DocumentLog",
+    "Erasures",
     "Indexes",
     "Operations",
     "Pointers",

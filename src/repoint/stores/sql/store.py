@@ -7,7 +7,7 @@ a ``Database``; everything else is here and in the areas, once for all.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,6 +20,7 @@ from repoint.stores.sql.access import SqlAccess
 from repoint.stores.sql.audit import SqlAudit
 from repoint.stores.sql.catchup import SqlCatchup
 from repoint.stores.sql.dead_letters import SqlDeadLetters
+from repoint.stores.sql.erasures import SqlErasures
 from repoint.stores.sql.indexes import SqlIndexes
 from repoint.stores.sql.log import SqlDocumentLog
 from repoint.stores.sql.operations import SqlOperations
@@ -46,6 +47,10 @@ class Database(Protocol):
         """Return a feed of commits."""
         ...
 
+    def scrub(self, traces: Sequence[str]) -> frozenset[str] | None:
+        """Overwrite what files hold of removed rows; see ``ports.store.Store``."""
+        ...
+
     def close(self) -> None:
         """Close all connections."""
         ...
@@ -68,6 +73,7 @@ class SqlTransaction:
     query_sets: SqlQuerySets
     runs: SqlRuns
     policies: SqlPolicies
+    erasures: SqlErasures
 
     @staticmethod
     def on(connection: sa.Connection, *, clock: Clock) -> SqlTransaction:
@@ -86,6 +92,7 @@ class SqlTransaction:
             query_sets=SqlQuerySets(connection),
             runs=SqlRuns(connection),
             policies=SqlPolicies(connection),
+            erasures=SqlErasures(connection),
         )
 
 
@@ -122,6 +129,10 @@ class SqlStore:
     def watch(self) -> ChangeFeed:
         """Return a feed of changes for one watcher thread."""
         return self._database.watch()
+
+    def scrub(self, traces: Sequence[str]) -> frozenset[str] | None:
+        """Overwrite what files hold of removed rows; see ``ports.store.Store``."""
+        return self._database.scrub(traces)
 
     def close(self) -> None:
         """Close all connections."""
