@@ -69,7 +69,7 @@ def erase(
     with door.workspace() as opened:
         handle = opened.index(index)
         reports = [handle.erase(named, reason=reason)] if named else handle.finish_erasures()
-    door.out.json([_shape(one) for one in reports])
+    door.out.json({"index": index, "erasures": [_shape(one) for one in reports]})
     for one in reports:
         _tell(door.out, one)
     if not reports:
@@ -111,7 +111,6 @@ def _tell(out: Output, report: ErasureReport) -> None:
 def _shape(report: ErasureReport) -> Json:
     return {
         "id": report.id,
-        "index": report.index,
         "documents": report.documents,
         "unknown": report.unknown,
         "verified": report.verified,

@@ -257,7 +257,8 @@ class WritesSuite(CollectionCase):
         collection.purge([DocumentId("n8")])
         before = collection.search(query(3, 2, 1), limit=20)
         guarded = collection.counts().emptied
-        assert cast("Forgetting", collection).forget() == 0
+        forgetting: Forgetting = cast("Forgetting", collection)
+        assert forgetting.forget() == 0
         assert collection.search(query(3, 2, 1), limit=20) == before
         assert collection.counts().emptied == guarded
         put(collection, LIFE[0], _numbered(7))

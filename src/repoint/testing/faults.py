@@ -233,7 +233,8 @@ class FusedCollection:
     def forget(self) -> int:
         """Forget, with a cut before or after, where the collection can."""
         with self._fuse.call("forget"):
-            return cast("Forgetting", self._collection).forget()
+            forgetting: Forgetting = cast("Forgetting", self._collection)
+            return forgetting.forget()
 
 
 class FusedBackend:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from repoint.domain.document import Document
+from repoint.domain.document import Document, Json
 from repoint.domain.erasure import (
     TRACES,
     Secret,
@@ -130,7 +130,12 @@ def test_a_short_id_is_only_one_in_quotation_marks(before: str, after: str) -> N
 
 
 def test_a_tree_keeps_what_only_equals_an_id() -> None:
-    tree = {"release": "7", "rows": 7, "documents": ["person-0008", "9"], "person-0008": None}
+    tree: Json = {
+        "release": "7",
+        "rows": 7,
+        "documents": ["person-0008", "9"],
+        "person-0008": None,
+    }
 
     cleaned = tree_without(tree, GONE, spared=frozenset({"7"}))
 

@@ -104,7 +104,7 @@ def test_only_what_was_named_goes(stage: Stage) -> None:
     stage.revive("v3")
     with stage.store.read() as view:
         rows = view.log.scan(INDEX, after=None, limit=100)
-    written = {row.id: row.document for row in rows}
+    written = {str(row.id): row.document for row in rows}
     assert invariants.broken(stage.store, stage.session.spaces, INDEX, written=written) == []
     assert {row.id for row in rows if row.document is not None} == {f"d{n}" for n in range(8)}
 

@@ -155,7 +155,8 @@ def _files(session: Session, release: Release, collection: Collection) -> Findin
             summary=f"{capabilities.name} rewrites its files in its own time",
         )
     # The capability says that it can: see ``ports.backend.Forgetting``.
-    young = cast("Forgetting", collection).forget()
+    forgetting: Forgetting = cast("Forgetting", collection)
+    young = forgetting.forget()
     return Finding(
         check=check,
         status=Status.FAILED if young else Status.OK,
