@@ -51,6 +51,7 @@ class FailingStore:
         self._late = late
         self._strike = strike
         self.watch, self.read, self.close = store.watch, store.read, store.close
+        self.scrub = store.scrub
 
     @property
     def struck(self) -> bool:

@@ -48,6 +48,7 @@ CAPABILITIES: Final = Capabilities(
     shared=False,
     approximate=False,
     distances=frozenset(Distance),
+    forgets=True,
 )
 
 #: Rows of one batch of a scan.
@@ -228,6 +229,10 @@ class MemoryCollection:
 
     def optimise(self, *, for_search: bool = True) -> None:
         """Do nothing: every search is exact and nothing is fragmented."""
+
+    def forget(self) -> int:
+        """Return 0: what was purged is nowhere."""
+        return 0
 
     def _now(self) -> Snapshot:
         with self._lock:

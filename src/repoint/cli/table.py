@@ -32,6 +32,9 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "absorb": Entry(
             "adopting", "Take in what was done to an adopted collection without repoint."
         ),
+        "erase": Entry(
+            "erasing", "Delete documents and prove that nothing of them is left anywhere."
+        ),
         "release": Entry("releases", "Make, show, list and compare releases."),
         "sync": Entry("syncing", "Bring a release into step with the log."),
         "queries": Entry(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from repoint.client import asking, catchup, comparing
 from repoint.client.asking import Conditions
+from repoint.client.erasing import Erasing
 from repoint.client.keeping import Keeper
 from repoint.domain.access import Action
 from repoint.domain.catchup import DeadLetter
@@ -62,7 +63,11 @@ if TYPE_CHECKING:
 Wait: TypeAlias = Literal["active", "all"] | None
 
 
-class Index:
+#: A filter as fields and the values that each may have.
+Conditions: TypeAlias = Mapping[str, Scalar | Sequence[Scalar]]
+
+
+class Index(Erasing):
     """An index by name. Safe to use from many threads; cheap to make."""
 
     def __init__(self, workspace: Workspace, name: IndexName, *, keeper: Keeper) -> None:

@@ -292,7 +292,12 @@ def _finding(check: str, report: DiffReport) -> Finding:
     return Finding(
         check=check,
         status=Status.FAILED,
-        summary=f"{summary}{told}; first {first.document!r}: {first.why}",
-        figures={"compared": report.compared, "upto": report.upto, **counts},
+        summary=f"{summary}{told}; first: {first.why}",
+        figures={
+            "compared": report.compared,
+            "upto": report.upto,
+            "first": first.document,
+            **counts,
+        },
         remedy=f"repoint diff {report.index} {report.release} --repair",
     )

@@ -222,6 +222,10 @@ class Embedding:
         prefix = self._model.query_prefix
         return sum(self._embedder.count_tokens([prefix + text for text in texts]))
 
+    def forget_queries(self) -> None:
+        """Forget every question and vector of the query cache, shared or not."""
+        self._cache.clear()
+
     def cache_counts(self) -> CacheCounts:
         """Return what the query cache, shared or not, has done."""
         return self._cache.counts()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from repoint.domain.access import Action
+from repoint.domain.erasure import Stage
 from repoint.domain.errors import OperationInProgressError, RepointError
 from repoint.domain.ids import IndexName
 from repoint.domain.operation import OperationKind
@@ -66,6 +67,7 @@ def reconcile(
             done = clear_the_way(session, index)
             if done is not None:
                 mended.append(done)
+            mended += _erasures(session, index)
             drifted = _drifted(session, index)
             if drifted and not repair_alias:
                 left.append(f"{index}: {drifted}; {_HOW}")
@@ -77,6 +79,21 @@ def reconcile(
         except RepointError as error:
             left.append(f"{index}: {error}")
     return mended, left
+
+
+def _erasures(session: Session, index: IndexName) -> list[Mended]:
+    with session.store.read() as view:
+        is_done = all(one.stage is Stage.DONE for one in view.erasures.all(index))
+    if is_done or not may(session, Action.ERASE, index):
+        return []
+    from repoint.operations.erase import finish_open  # noqa: PLC0415 - a rollback needs none
+
+    done = finish_open(session, index, abandoned_only=True)
+    return [
+        Mended(index=index, what=f"an erasure of {one.documents} documents")
+        for one in done
+        if one.verified
+    ]
 
 
 def _permitted(session: Session) -> list[IndexName]:

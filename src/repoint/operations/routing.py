@@ -82,6 +82,8 @@ class Router:
         self._stop = threading.Event()
         self._watcher: threading.Thread | None = None
         self._confirmed_until = 0.0
+        #: How many erasures this process has heard of.
+        self._erased = 0
 
     def resolve(self, index: IndexName) -> Route:
         """Return the route of an index, confirmed within the lease.
@@ -260,8 +262,12 @@ class Router:
             if not known:  # swept as dead, for instance after the machine slept
                 tx.processes.register(replace(self._process, lease_until=until, serves=serves))
             current = _are_current(tx, serves)
+            erased = tx.erasures.count()
         if current:
             self._confirmed_until = started + self._lease.total_seconds()
+        if erased != self._erased:  # by whichever process: nothing of it stays in this one
+            self._spaces.forget_queries()
+            self._erased = erased
 
 
 def _are_current(tx: Transaction, serves: Mapping[IndexName, Epoch]) -> bool:

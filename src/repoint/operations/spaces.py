@@ -124,6 +124,15 @@ class Spaces:
         """Return the name that a release's database has for its index."""
         return self._drivers.alias(release.spec.backend, release.index)
 
+    def forget_queries(self) -> int:
+        """Empty the query caches of this process; return how many questions they held."""
+        with self._lock:
+            embeddings = [parts[1] for parts in self._open.values()]
+        held = sum(one.cache_counts().size for one in embeddings)
+        for one in embeddings:
+            one.forget_queries()
+        return held
+
     def forget(self, release: Release) -> None:
         """Close nothing, but open the release afresh the next time it is asked for."""
         with self._lock:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from repoint.domain.document import Json
+from repoint.domain.erasure import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redacted:
+    """What taking documents out of the records came to."""
+
+    records: int
+    changed: int
+    #: Records that still betray a document and cannot be changed, by name.
+    left: Sequence[str]
 
 
 class Archive(Protocol):
@@ -16,5 +28,15 @@ class Archive(Protocol):
 
         Raises:
             StoreUnavailableError: the disk is full or read-only; the earlier content stands.
+        """
+        ...
+
+    def redact(self, secret: Secret, *, spared: frozenset[str]) -> Redacted:
+        """Take what betrays these documents out of every record, each as a whole or not.
+
+        ``spared`` are names of other things, which an id may happen to equal.
+
+        Raises:
+            StoreUnavailableError: as ``keep``.
         """
         ...

@@ -49,6 +49,8 @@ class Capabilities:
     distances: frozenset[Distance]
     #: Filters compare text by order (``<``, ``>=``), not only for being equal.
     ordered_text: bool = True
+    #: Its collections are ``Forgetting``: what was purged leaves the files when asked.
+    forgets: bool = False
     #: A scan shows one moment; without it, what is written meanwhile may be in it or not.
     snapshots: bool = True
     #: Takes over collections that somebody else made: ``ports.adoption``.
@@ -242,6 +244,21 @@ class Collection(Protocol):
         No answer changes by it [optimising-changes-nothing]. Without ``for_search`` only
         what keeps writing fast is done: in the middle of a backfill an index for searches
         would be built for a part of what it is to cover.
+        """
+        ...
+
+
+class Forgetting(Protocol):
+    """What a collection can do besides where ``Capabilities.forgets`` says so."""
+
+    def forget(self) -> int:
+        """Let nothing that was replaced, emptied or purged stay in its files [forgetting].
+
+        No answer changes by it. Returns how many files there are of which it cannot tell,
+        because a write that just ended or was killed may have left them: ask again later.
+
+        Raises:
+            UnavailableError: other writers were in its way; ask again.
         """
         ...
 

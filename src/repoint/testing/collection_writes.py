@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from repoint.domain.document import Chunk
 from repoint.domain.errors import DimensionsError, MixedSpacesError, UnsupportedError
 from repoint.domain.ids import DocumentId, Lsn
 from repoint.domain.spec import Distance
-from repoint.ports.backend import Collection, FloatMatrix, SpaceMatrix, StoredBatch
+from repoint.ports.backend import Collection, FloatMatrix, Forgetting, SpaceMatrix, StoredBatch
 from repoint.testing.collections import (
     NAME,
     OTHER_SPACE,
@@ -244,6 +245,24 @@ class WritesSuite(CollectionCase):
         put(collection, LIFE[0])
         assert len(contents(collection)) == 300
         assert collection.counts().emptied == 3
+
+    def test_forgetting_changes_no_answer(self, place: Place) -> None:
+        """[forgetting], where it is declared: nor what stands, nor what is guarded."""
+        backend = place.opened()
+        if not backend.capabilities.forgets:
+            pytest.skip("it rewrites its files in its own time, and says so")
+        collection = backend.create(spec())
+        put(collection, *(_numbered(n) for n in range(300)))
+        put(collection, LIFE[2], Version(document="n7", lsn=900, slots=1))
+        collection.purge([DocumentId("n8")])
+        before = collection.search(query(3, 2, 1), limit=20)
+        guarded = collection.counts().emptied
+        forgetting: Forgetting = cast("Forgetting", collection)
+        assert forgetting.forget() == 0
+        assert collection.search(query(3, 2, 1), limit=20) == before
+        assert collection.counts().emptied == guarded
+        put(collection, LIFE[0], _numbered(7))
+        assert len(contents(collection)) == 298
 
     def test_threads_leave_the_newest_of_each_document(self, place: Place) -> None:
         """[threads]: writers of the same documents through several handles at once."""

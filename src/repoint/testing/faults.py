@@ -22,13 +22,14 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
-from typing import Final
+from typing import Final, cast
 
 from repoint.domain.document import Entry, Json
+from repoint.domain.erasure import Secret
 from repoint.domain.filters import Filter
 from repoint.domain.ids import CollectionName, DocumentId, Fingerprint, IndexName, Lsn
 from repoint.domain.spec import ModelSpec, ReleaseSpec, RerankSpec
-from repoint.ports.archive import Archive
+from repoint.ports.archive import Archive, Redacted
 from repoint.ports.backend import (
     Backend,
     Capabilities,
@@ -36,6 +37,7 @@ from repoint.ports.backend import (
     CollectionSpec,
     Counts,
     FloatMatrix,
+    Forgetting,
     Hit,
     SpaceMatrix,
     SpaceVector,
@@ -160,6 +162,11 @@ class FusedStore:
         """Return a feed, as it is."""
         return self._store.watch()
 
+    def scrub(self, traces: Sequence[str]) -> frozenset[str] | None:
+        """Scrub, with a cut before or after."""
+        with self._fuse.call("scrub"):
+            return self._store.scrub(traces)
+
     def close(self) -> None:
         """Close the store."""
         self._store.close()
@@ -222,6 +229,12 @@ class FusedCollection:
         """Optimise, with a cut before or after."""
         with self._fuse.call("optimise"):
             self._collection.optimise(for_search=for_search)
+
+    def forget(self) -> int:
+        """Forget, with a cut before or after, where the collection can."""
+        with self._fuse.call("forget"):
+            forgetting: Forgetting = cast("Forgetting", self._collection)
+            return forgetting.forget()
 
 
 class FusedBackend:
@@ -356,6 +369,11 @@ class FusedArchive:
         """Keep, with a cut before or after."""
         with self._fuse.call("keep"):
             return self._archive.keep(name, content)
+
+    def redact(self, secret: Secret, *, spared: frozenset[str]) -> Redacted:
+        """Redact, with a cut before or after."""
+        with self._fuse.call("redact"):
+            return self._archive.redact(secret, spared=spared)
 
 
 class FusedDrivers:

@@ -24,6 +24,7 @@ from repoint.testing.store_access import AccessSuite, AuditSuite, ProcessSuite, 
 from repoint.testing.store_adoption import AdoptionRecordSuite
 from repoint.testing.store_bridges import BridgeSuite
 from repoint.testing.store_catchup import DeadLetterSuite, LeaseSuite, WindowSuite
+from repoint.testing.store_erasing import ErasureSuite
 from repoint.testing.store_guarding import DrillSuite, GuardSuite
 from repoint.testing.store_judging import DiagnosisSuite, PolicySuite, QuerySetSuite, RunSuite
 from repoint.testing.store_log import FieldSuite, IndexSuite, LogSuite
@@ -294,6 +295,7 @@ class StoreSuite(
     ShadowSuite,
     AdoptionRecordSuite,
     DiagnosisSuite,
+    ErasureSuite,
 ):
     """What every store promises; a concrete class brings ``store`` and ``another``."""
 

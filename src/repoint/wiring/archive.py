@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from repoint.domain.document import Json
+from repoint.domain.erasure import Secret, mentions, text_without, tree_without
 from repoint.domain.errors import StoreUnavailableError
+from repoint.ports.archive import Redacted
 
 
 class FolderArchive:
@@ -20,12 +22,36 @@ class FolderArchive:
     def keep(self, name: str, content: Mapping[str, Json]) -> str:
         """Store the content durably under the name and return its path."""
         target = self._folder / f"{name}.json"
-        draft = self._folder / f".{name}.{os.getpid()}.part"
+        self._write(target, _formatted(content))
+        return str(target)
+
+    def redact(self, secret: Secret, *, spared: frozenset[str]) -> Redacted:
+        """Take what betrays these documents out of every file of the folder."""
+        records = changed = 0
+        left: list[str] = []
+        for file in sorted(one for one in self._folder.rglob("*") if one.is_file()):
+            records += 1
+            data = file.read_bytes()
+            try:
+                before = data.decode()
+            except UnicodeDecodeError:
+                if mentions(data.decode("latin-1"), _as_bytes(secret)):
+                    left.append(file.name)
+                continue
+            after = _without(before, secret, spared=spared)
+            if after != before:
+                self._write(file, after)
+                changed += 1
+            if mentions(_unspared(after, spared), secret):
+                left.append(file.name)
+        return Redacted(records=records, changed=changed, left=left)
+
+    def _write(self, target: Path, text: str) -> None:
+        draft = target.with_name(f".{target.stem}.{os.getpid()}.part")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
             with draft.open("w", encoding="utf-8") as file:
-                json.dump(content, file, indent=2, sort_keys=True, ensure_ascii=False)
-                file.write("\n")
+                file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(target)
@@ -35,4 +61,34 @@ class FolderArchive:
                 f"evidence cannot be written to {target}: {error.strerror}",
                 hint="make room or permit writing there, then: repoint reconcile",
             ) from error
-        return str(target)
+
+
+def _formatted(content: Mapping[str, Json]) -> str:
+    return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _without(text: str, secret: Secret, *, spared: frozenset[str]) -> str:
+    try:
+        tree = json.loads(text)
+    except ValueError:
+        return text_without(text, secret)
+    if not isinstance(tree, dict):
+        return text_without(text, secret)
+    cleaned = tree_without(tree, secret, spared=spared)
+    if cleaned == tree or not isinstance(cleaned, dict):
+        return text
+    return _formatted(cleaned)
+
+
+def _unspared(text: str, spared: frozenset[str]) -> str:
+    for name in spared:
+        text = text.replace(f'"{name}"', "").replace(f"'{name}'", "")
+    return text
+
+
+def _as_bytes(secret: Secret) -> Secret:
+    """Return the secret as it reads in bytes that are taken for characters one by one."""
+    return Secret(
+        stand_ins={},
+        traces=[trace.encode().decode("latin-1") for trace in secret.traces],
+    )

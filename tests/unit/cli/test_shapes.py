@@ -103,6 +103,7 @@ def test_every_moving_command_prints_the_shape_that_is_promised(shell: Shell) ->
         "hold lift": ["hold", "lift", "docs", "v2"],
         "retire": ["retire", "docs", "v2"],
         "drop": ["drop", "docs", "v2"],
+        "erase": ["erase", "docs", "d2", "--reason", "request 1"],
         "reconcile": ["reconcile"],
         "roles grant": ["roles", "grant", "bob", "viewer", "docs"],
         "roles revoke": ["roles", "revoke", "bob", "viewer", "docs"],

@@ -17,6 +17,7 @@ from repoint.operations import (
     diagnose,
     documents,
     ending,
+    erase,
     freeze,
     grants,
     policies,
@@ -62,6 +63,7 @@ VERBS: dict[Action, Callable[[Stage, Session], object]] = {
     Action.DROP: lambda stage, who: stage.drop("v1", by=who),
     Action.RELEASE_HOLD: lambda _, who: ending.lift_holds(who, INDEX, V2, reason=""),
     Action.GRANT: lambda _, who: grants.grant(who, EVE, Role.ADMIN, None),
+    Action.ERASE: lambda _, who: erase.erase(who, INDEX, [DocumentId("d1")], reason="asked"),
     Action.RECONCILE: lambda _, who: reconcile.reconcile(who),
 }
 

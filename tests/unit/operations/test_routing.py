@@ -1,7 +1,7 @@
 """A route is one release at one epoch, and a process that cannot confirm it answers no more."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 
@@ -62,6 +62,9 @@ class Wire:
 
     def watch(self) -> ChangeFeed:
         return self.feed
+
+    def scrub(self, traces: Sequence[str]) -> frozenset[str] | None:
+        return self._store.scrub(traces)
 
     def close(self) -> None:
         self._store.close()

@@ -25,6 +25,7 @@ from repoint.stores.sql.tables import metadata
 from repoint.testing.postgres import PostgresServer
 from repoint.testing.store_adoption import ADOPTION
 from repoint.testing.store_bridges import bridge
+from repoint.testing.store_erasing import cleared, erasure
 from repoint.testing.store_guarding import decision, drill, look
 from repoint.testing.store_judging import POLICY, diagnosis, evaluation, query_set, run
 from repoint.testing.store_samples import (
@@ -118,6 +119,8 @@ BREAKS: Final = {
     ),
     "diagnoses_are_append_only": "UPDATE diagnoses SET content = '{}'",
     "diagnoses_are_never_removed": "DELETE FROM diagnoses",
+    "erasures_never_go_back": "UPDATE erasures SET stage = 'open' WHERE id = 'e-1'",
+    "erasures_are_never_removed": "DELETE FROM erasures",
     "rollout_keeps_its_policy": "UPDATE rollouts SET policy = 0 WHERE phase = 'preparing'",
     "rollout_begins_with_the_policy_in_force": (
         "INSERT INTO rollouts VALUES (9, 'docs', 'v2', 'preparing', 1, 1, 0)"
@@ -240,6 +243,24 @@ CONSTRAINTS: Final = {
         FROM diagnoses""",
         "diagnoses.index_name, diagnoses.ordinal",
         "diagnosis_ordinal_unique",
+    ),
+    "finished_erasures_name_no_document": (
+        """INSERT INTO erasures SELECT 'new', 9, index_name, actor, reason, owner, at,
+        stage, documents, unknown, upto, 'd1', findings FROM erasures""",
+        "finished_erasures_name_no_document",
+        "finished_erasures_name_no_document",
+    ),
+    "stage_is_known": (
+        """INSERT INTO erasures SELECT 'new', 9, index_name, actor, reason, owner, at,
+        'gone', documents, unknown, upto, secret, findings FROM erasures""",
+        "stage_is_known",
+        "stage_is_known",
+    ),
+    "erasure_ordinal_unique": (
+        """INSERT INTO erasures SELECT 'new', ordinal, index_name, actor, reason, owner, at,
+        stage, documents, unknown, upto, secret, findings FROM erasures""",
+        "erasures.ordinal",
+        "erasure_ordinal_unique",
     ),
     "a_run_was_asked_a_stored_set": (
         """INSERT INTO runs SELECT 'new', 9, index_name, release, fingerprint, query_set, 7,
@@ -441,6 +462,8 @@ def fill(store: SqlStore) -> None:
         tx.guarding.decide(decision(state=DecisionState.HELD_BACK))
         tx.guarding.decide(decision())
         tx.drills.add(drill())
+        tx.erasures.begin(erasure())
+        tx.erasures.advance(cleared(erasure()))
         for action in ("promote", "freeze"):
             tx.audit.append(at=NOW, actor=ANNA, action=action)
 
@@ -479,6 +502,25 @@ def test_a_watermark_falls_only_to_zero_and_only_with_its_generation(raw: Raw) -
             raw.run("UPDATE watermarks SET " + change + " WHERE release = 'v2'")  # noqa: S608 - ours
 
     raw.run("UPDATE watermarks SET watermark = 0, generation = 1 WHERE release = 'v2'")
+
+
+def test_only_an_open_erasure_rewrites_what_was_measured_and_only_the_answers(
+    raw: Raw,
+) -> None:
+    raw.run(
+        "INSERT INTO erasures SELECT 'open', 2, index_name, actor, reason, owner, at, 'open', "
+        "documents, unknown, upto, '{}', findings FROM erasures"
+    )
+
+    raw.run("UPDATE query_sets SET content = '{}', digest = 'd', judgements = 0")
+    raw.run("UPDATE runs SET content = '{}'")
+
+    for change in ("queries = 9", "version = 2", "actor = 'another'", "kind = 'log'"):
+        with pytest.raises(BrokenError, match="query_sets_are_append_only"):
+            raw.run("UPDATE query_sets SET " + change)  # noqa: S608 - ours
+    for change in ("ordinal = 9", "name = 'other'", "lsn = 1", "fingerprint = 'f'"):
+        with pytest.raises(BrokenError, match="runs_are_append_only"):
+            raw.run("UPDATE runs SET " + change)  # noqa: S608 - ours
 
 
 def test_the_first_record_of_the_audit_is_the_genesis(raw_empty: Raw) -> None:

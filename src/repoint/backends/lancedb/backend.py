@@ -34,6 +34,7 @@ CAPABILITIES: Final = Capabilities(
     shared=True,
     approximate=True,
     distances=frozenset(Distance),
+    forgets=True,
 )
 
 

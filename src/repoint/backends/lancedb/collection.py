@@ -15,7 +15,7 @@ import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 from lancedb.arrow import AsyncRecordBatchReader
 
-from repoint.backends.lancedb import indexes
+from repoint.backends.lancedb import forgetting, indexes
 from repoint.backends.lancedb.engine import run
 from repoint.backends.lancedb.failures import FAILURES, may_pass, translated
 from repoint.backends.lancedb.filters import NEVER, columns_of, sql, text_literal
@@ -213,6 +213,15 @@ class LanceCollection:
             run(_persistently(partial(indexes.index_documents, self._table)))
             if for_search:
                 run(_persistently(partial(indexes.index_vectors, self._table, self._spec)))
+
+    def forget(self) -> int:
+        """Let nothing that was replaced, emptied or purged stay in the table's files."""
+        with self._writing, translated(self._at):
+            rewrite = partial(forgetting.rewrite_files, self._table, self._at, kept=KEPT)
+            run(_persistently(rewrite))
+            if self._spec.lexical:
+                run(_persistently(partial(forgetting.rewrite_text_index, self._table)))
+            return run(_persistently(partial(forgetting.prune, self._table, self._at)))
 
     def _schema_with(self, wanted: dict[str, pa.DataType]) -> pa.Schema:
         schema = run(self._table.schema())

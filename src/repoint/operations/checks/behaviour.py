@@ -174,7 +174,8 @@ def fresh(space: Space, rows: list[LogRow]) -> Finding:
         return Finding(
             check="fresh-document",
             status=Status.OK if found else Status.FAILED,
-            summary=f"the newest document in step, {row.id!r} (LSN {row.lsn}), is "
+            # Without its id: what a move rested on is recorded for good, and ids can be names.
+            summary=f"the newest document in step (LSN {row.lsn}) is "
             + ("found" if found else "not found"),
             figures={"document": row.id, "lsn": row.lsn},
             remedy=""
@@ -197,11 +198,12 @@ def deleted(space: Space, rows: list[LogRow]) -> Finding:
         )
     back = sorted(set(space.collection.stored(gone).documents))
     figures: dict[str, Json] = {"deleted": len(gone), "still_there": len(back)}
+    if back:
+        figures["first"] = back[0]
     return Finding(
         check="deleted-document",
         status=Status.FAILED if back else Status.OK,
-        summary=f"{len(back)} of the {len(gone)} newest deletes are still there"
-        + (f": {back[0]!r}" if back else ""),
+        summary=f"{len(back)} of the {len(gone)} newest deletes are still there",
         figures=figures,
         remedy=f"repoint diff {space.release.index} {space.release.name} --repair"
         if back

@@ -60,8 +60,8 @@ def dead_letters(view: Transaction, index: IndexName, release: ReleaseName) -> F
     else:
         status = Status.WARNING if share <= TOLERATED_DEAD_SHARE else Status.FAILED
         summary = (
-            f"{release} could not take {len(letters)} documents, first "
-            f"{letters[0].document!r}: " + letters[0].reason
+            f"{release} could not take {len(letters)} documents, the first for "
+            f"{letters[0].code}"
         )
     return Finding(
         check="dead-letters",

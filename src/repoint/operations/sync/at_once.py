@@ -20,6 +20,7 @@ from repoint.domain.document import Entry, LogRow
 from repoint.domain.ids import DocumentId, Lsn
 from repoint.operations.spaces import Space
 from repoint.operations.sync.control import Control
+from repoint.operations.sync.emptying import empty_slots
 from repoint.operations.sync.fence import entries, letter
 from repoint.operations.sync.slabs import Slab
 from repoint.operations.sync.values import Limits
@@ -103,25 +104,7 @@ def apply_deletes_first(store: Store, space: Space) -> PendingDeletes:
     found: list[tuple[DocumentId, Lsn]] = []
     for rows in _pages(store, space, watermark, head):
         found += [(row.id, row.lsn) for row in rows if row.document is None]
-    covered: dict[DocumentId, int] = {}
-    while True:
-        with store.read() as view:
-            recorded = view.catchup.slots(index, name, [one for one, _ in found])
-            window = view.catchup.window(index, name)
-        rising = [
-            Entry(document=one, lsn=lsn, chunks=(), slots=recorded.get(one, 1))
-            for one, lsn in found
-            if recorded.get(one, 1) > covered.get(one, 0)
-        ]
-        if not rising:
-            break
-        for start in range(0, len(rising), _PAGE):
-            space.collection.put(rising[start : start + _PAGE], _no_vectors(space))
-        covered |= {entry.document: entry.slots for entry in rising}
-    # A window that reaches past the newest of them opened after them, and so never reads
-    # what they deleted; with no window open, nobody is left who could declare it.
-    newest = max((lsn for _, lsn in found), default=watermark)
-    settled = window is None or window.high >= newest
+    settled = empty_slots(store, space.release, space.collection, found)
     return PendingDeletes(written=len(found), settled=settled)
 
 

@@ -77,13 +77,14 @@ def _purge_batch(store: Store, spaces: Spaces, index: IndexName, before: datetim
 def _passed_by_all(view: Transaction, index: IndexName) -> tuple[Lsn, list[Release]]:
     """Return the LSN that every release kept in step has passed, and those releases."""
     releases = [
-        release for release in view.releases.all(index) if _is_kept(view, index, release)
+        release for release in view.releases.all(index) if is_kept(view, index, release)
     ]
     marks = [view.catchup.watermark(index, release.name) for release in releases]
     return min(marks, default=view.log.head(index)), releases
 
 
-def _is_kept(view: Transaction, index: IndexName, release: Release) -> bool:
+def is_kept(view: Transaction, index: IndexName, release: Release) -> bool:
+    """Return whether a release's collection is, or may be by now, written into."""
     if release.state is not ReleaseState.CREATED:
         return release.state is ReleaseState.LIVE
     # Nothing can have been written for a release that never opened a window.

@@ -9,6 +9,7 @@ Whatever an area refuses, it refuses before anything of the call is written.
 from repoint.ports.store.adoptions import Adoptions
 from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
+from repoint.ports.store.erasing import Erasures
 from repoint.ports.store.guarding import Drills, Guarding
 from repoint.ports.store.judging import Diagnoses, Policies, QuerySets, Runs
 from repoint.ports.store.log import Appended, DocumentLog, Indexes
@@ -30,6 +31,7 @@ __all__ = [
     "Diagnoses",
     "DocumentLog",
     "Drills",
+    "Erasures",
     "Guarding",
     "Indexes",
     "Operations",

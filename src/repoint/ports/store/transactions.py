@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from repoint.ports.store.adoptions import Adoptions
 from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
+from repoint.ports.store.erasing import Erasures
 from repoint.ports.store.guarding import Drills, Guarding
 from repoint.ports.store.judging import Diagnoses, Policies, QuerySets, Runs
 from repoint.ports.store.log import DocumentLog, Indexes
@@ -120,6 +122,11 @@ class Transaction(Protocol):
         """What was found to be wrong with releases."""
         ...
 
+    @property
+    def erasures(self) -> Erasures:
+        """What was erased, and what is being erased."""
+        ...
+
 
 class ChangeFeed(Protocol):
     """Tells one watcher that something may have changed. For one thread only."""
@@ -160,6 +167,16 @@ class Store(Protocol):
 
     def watch(self) -> ChangeFeed:
         """Return a feed of changes for one watcher thread."""
+        ...
+
+    def scrub(self, traces: Sequence[str]) -> frozenset[str] | None:
+        """Overwrite what its files still hold of removed rows; return what is found in them.
+
+        None where the files are out of reach: a server's own vacuum, log and backups.
+
+        Raises:
+            StoreUnavailableError: readers kept old pages in use; try again.
+        """
         ...
 
     def close(self) -> None:

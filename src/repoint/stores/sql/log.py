@@ -15,7 +15,7 @@ from repoint.ports.store import Appended
 from repoint.stores.sql import appending, codec
 from repoint.stores.sql.dialect import FORGOTTEN, members
 from repoint.stores.sql.indexes import require_index
-from repoint.stores.sql.tables import documents, fields, indexes, instant
+from repoint.stores.sql.tables import documents, fields, indexes, instant, slots
 
 _ROW = (
     documents.c.lsn,
@@ -121,13 +121,12 @@ class SqlDocumentLog:
         return {row.name: FieldType(row.type or FieldType.OPAQUE) for row in found}
 
     def forget(self, index: IndexName, ids: Sequence[DocumentId]) -> None:
-        """Remove rows for good: purge of tombstones, erasure. The head stays."""
+        """Remove rows for good, and how many slots they took. The head stays."""
         self._connection.info[FORGOTTEN] = True
-        self._connection.execute(
-            sa.delete(documents).where(
-                documents.c.index_name == index, documents.c.id.in_(members(ids))
+        for table, name in ((documents, documents.c.id), (slots, slots.c.document)):
+            self._connection.execute(
+                sa.delete(table).where(table.c.index_name == index, name.in_(members(ids)))
             )
-        )
 
     def tombstones(
         self, index: IndexName, *, upto: Lsn, written_before: datetime, limit: int

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -316,6 +316,9 @@ class PostgresDatabase:
         return PostgresFeed(
             self._connect, channel=self.channel, place=self.place, clock=self._clock
         )
+
+    def scrub(self, traces: Sequence[str]) -> None:
+        """Return None: the server's files, its log and its vacuum are its own."""
 
     def close(self) -> None:
         """Close all connections that are not in use."""

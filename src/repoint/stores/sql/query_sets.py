@@ -51,14 +51,7 @@ class SqlQuerySets:
                 digest=questions.digest(),
                 actor=queries.actor,
                 at=queries.at,
-                content=codec.encode(
-                    {
-                        "queries": [[q.id, q.text, q.group] for q in questions.queries],
-                        "qrels": {
-                            query: dict(judged) for query, judged in questions.qrels.items()
-                        },
-                    }
-                ),
+                content=encoded(questions),
             )
         )
 
@@ -125,6 +118,16 @@ class SqlQuerySets:
             )
             for row in self._connection.execute(ordered)
         ]
+
+
+def encoded(questions: Questions) -> str:
+    """Return queries and judgements as they are stored."""
+    return codec.encode(
+        {
+            "queries": [[q.id, q.text, q.group] for q in questions.queries],
+            "qrels": {query: dict(judged) for query, judged in questions.qrels.items()},
+        }
+    )
 
 
 def _questions(content: str, *, kind: str, source: str) -> Questions:

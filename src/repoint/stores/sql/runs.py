@@ -61,7 +61,7 @@ class SqlRuns:
                 actor=run.actor,
                 at=run.at,
                 name=run.name or None,
-                content=_encoded(run),
+                content=encoded(run),
             )
         )
 
@@ -192,7 +192,8 @@ class SqlRuns:
             raise NotFoundError(what="query set", name=f"{run.query_set}@{run.version}")
 
 
-def _encoded(run: Run) -> str:
+def encoded(run: Run) -> str:
+    """Return a run's answers, times and cost as they are stored."""
     # Exact answers are mostly the run's own; only those that differ are written out.
     exact = {
         query: None if ranking == run.ranked.get(query) else list(ranking)

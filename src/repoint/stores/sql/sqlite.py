@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -32,6 +32,7 @@ from repoint.stores.sql import schema
 from repoint.stores.sql.dialect import FORGOTTEN
 from repoint.stores.sql.sqlite_errors import in_our_words
 from repoint.stores.sql.sqlite_feed import SqliteFeed
+from repoint.stores.sql.sqlite_scrubbing import scrub
 from repoint.stores.sql.store import SqlStore
 
 #: Marks the file as repoint's ("rpnt"), so that another program's database is refused.
@@ -192,6 +193,13 @@ class SqliteDatabase:
     def watch(self) -> SqliteFeed:
         """Return a feed of commits, on a connection of its own."""
         return SqliteFeed(self._connect(), path=self._path, clock=self._clock)
+
+    def scrub(self, traces: Sequence[str]) -> frozenset[str] | None:
+        """Overwrite what the file still holds of removed rows; return what is found there."""
+        with in_our_words(self._path), closing(self._connect()) as connection:
+            return scrub(
+                connection, self._path, traces, clock=self._clock, patience_s=self._busy_s
+            )
 
     def close(self) -> None:
         """Close all connections that are not in use."""

@@ -7,7 +7,7 @@ a ``Database``; everything else is here and in the areas, once for all.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,6 +24,7 @@ from repoint.stores.sql.catchup import SqlCatchup
 from repoint.stores.sql.dead_letters import SqlDeadLetters
 from repoint.stores.sql.diagnoses import SqlDiagnoses
 from repoint.stores.sql.drills import SqlDrills
+from repoint.stores.sql.erasures import SqlErasures
 from repoint.stores.sql.guarding import SqlGuarding
 from repoint.stores.sql.indexes import SqlIndexes
 from repoint.stores.sql.log import SqlDocumentLog
@@ -51,6 +52,10 @@ class Database(Protocol):
 
     def watch(self) -> ChangeFeed:
         """Return a feed of commits."""
+        ...
+
+    def scrub(self, traces: Sequence[str]) -> frozenset[str] | None:
+        """Overwrite what files hold of removed rows; see ``ports.store.Store``."""
         ...
 
     def close(self) -> None:
@@ -82,6 +87,7 @@ class SqlTransaction:
     shadows: SqlShadows
     adoptions: SqlAdoptions
     diagnoses: SqlDiagnoses
+    erasures: SqlErasures
 
     @staticmethod
     def on(connection: sa.Connection, *, clock: Clock) -> SqlTransaction:
@@ -107,6 +113,7 @@ class SqlTransaction:
             shadows=SqlShadows(connection),
             adoptions=SqlAdoptions(connection),
             diagnoses=SqlDiagnoses(connection),
+            erasures=SqlErasures(connection),
         )
 
 
@@ -143,6 +150,10 @@ class SqlStore:
     def watch(self) -> ChangeFeed:
         """Return a feed of changes for one watcher thread."""
         return self._database.watch()
+
+    def scrub(self, traces: Sequence[str]) -> frozenset[str] | None:
+        """Overwrite what files hold of removed rows; see ``ports.store.Store``."""
+        return self._database.scrub(traces)
 
     def close(self) -> None:
         """Close all connections."""

@@ -27,6 +27,15 @@ def add_guards(connection: sa.Connection, guards: Mapping[str, tuple[str, str]])
             )
 
 
+def remove_guard(connection: sa.Connection, name: str, *, table: str) -> None:
+    """Take a guard out, so that a revision can put another in its place."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"DROP TRIGGER {name} ON {table}")
+        connection.exec_driver_sql(f"DROP FUNCTION {name}()")
+    else:
+        connection.exec_driver_sql(f"DROP TRIGGER {name}")
+
+
 def _in_postgres(name: str, statement: str, refused: str) -> list[str]:
     condition = "true" if refused == "1" else _condition(refused)
     function = (

@@ -11,7 +11,7 @@ from repoint.stores.sql.migrations.bridge_guards import GUARDS
 from repoint.stores.sql.migrations.guarding import add_guards
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
