@@ -41,6 +41,7 @@ from repoint.operations.guard import figures
 from repoint.operations.guard.benchmark import Benchmark
 from repoint.operations.guard.figures import Bar, Judged
 from repoint.operations.guard.sight import Sight
+from repoint.operations.guard.traffic import Traffic
 
 #: Errors that say what is wrong, rather than that nobody can tell.
 _SEEN: Final = frozenset({DimensionsError.code, InputRejectedError.code})
@@ -94,7 +95,7 @@ def _judged(trigger: Trigger, sight: Sight, bar: Bar) -> Sequence[Judged]:  # no
             now = sight.traffic(trigger.of, trigger.window)
             return figures.latency(trigger, now, sight.before(trigger.of), bar=bar)
         case CostTrigger():
-            return _cost(trigger, sight.benchmark())
+            return _cost(trigger, sight)
         case ProviderErrorsTrigger():
             return _provider(trigger, sight, bar)
         case MissingDocumentsTrigger():
@@ -145,14 +146,15 @@ def _shares(seen: Benchmark, k: int) -> list[float]:
     ]
 
 
-def _cost(trigger: CostTrigger, seen: Benchmark) -> list[Judged]:
-    answered = len(seen.now.stages)
-    if answered < trigger.minimum_samples:
-        why = f"{answered} answers, fewer than {trigger.minimum_samples}"
+def _cost(trigger: CostTrigger, sight: Sight) -> list[Judged]:
+    seen = sight.traffic(trigger.of, trigger.window)
+    if seen.answered < trigger.minimum_samples:
+        why = f"{seen.answered} answers, fewer than {trigger.minimum_samples}"
         return [figures.no_data(trigger, why)]
-    now = seen.now.cost.per_thousand(answered)
+    now = seen.per_thousand
     if now is None:
-        return [Judged(outcome=Outcome.ERROR, summary="the release's spec names no price")]
+        why = "the release's spec names no price, or nothing was embedded"
+        return [Judged(outcome=Outcome.ERROR, summary=why)]
     found = []
     if trigger.per_thousand_queries is not None:
         found.append(
@@ -166,13 +168,12 @@ def _cost(trigger: CostTrigger, seen: Benchmark) -> list[Judged]:
             )
         )
     if trigger.ratio is not None:
-        found.append(_cost_ratio(trigger.ratio, now, seen))
+        found.append(_cost_ratio(trigger.ratio, now, sight.before(trigger.of)))
     return found
 
 
-def _cost_ratio(limit: float, now: float, seen: Benchmark) -> Judged:
-    base = seen.baseline
-    before = None if base is None else base.cost.per_thousand(len(base.stages))
+def _cost_ratio(limit: float, now: float, base: Traffic | None) -> Judged:
+    before = None if base is None else base.per_thousand
     if not before:
         why = "the fallback's questions have no price to compare with"
         return figures.nothing_to_compare(why, part="ratio")

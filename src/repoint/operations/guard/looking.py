@@ -206,6 +206,7 @@ def _keep(
             )
         tx.guarding.add_look(seen)
         tx.guarding.forget_looks(index, before=now - rules.keep)
+        tx.guarding.forget_alerts(index, before=now - rules.keep)
         standing = _standing(
             tx, index, now=now, per=rules.per, dry_run=dry_run or rules.dry_run
         )
