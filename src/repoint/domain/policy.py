@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import ClassVar, Final, TypeAlias
 
 from repoint.domain import triggers
+from repoint.domain.bridge import BridgeRule
 from repoint.domain.document import Json
 from repoint.domain.durations import duration, written
 from repoint.domain.errors import BadInputError, CorruptionError
@@ -141,6 +142,8 @@ class Policy:
     readiness: timedelta | None = None
     guard: GuardRules = UNRULED
     triggers: tuple[Trigger, ...] = ()
+    #: What bridges must keep of the old answers; without it there are none.
+    bridge: BridgeRule | None = None
 
     @property
     def expires(self) -> timedelta:
@@ -188,6 +191,8 @@ def as_tree(policy: Policy) -> dict[str, Json]:
         },
         "guard": triggers.as_tree(policy.guard),
         "triggers": [triggers.as_tree(one) for one in policy.triggers],
+        # Left out where it is off, as in all policies from before there were bridges.
+        **({} if policy.bridge is None else {"bridge": dataclasses.asdict(policy.bridge)}),
     }
 
 
@@ -221,6 +226,7 @@ def _policy(tree: Mapping[str, Json]) -> Policy:
         readiness=None if max_age is None else duration(str(max_age)),
         guard=triggers.rules_of(guard) if isinstance(guard, dict) else UNRULED,
         triggers=tuple(triggers.trigger_of(one) for one in _objects(tree.get("triggers", []))),
+        bridge=_bridge(tree.get("bridge")),
     )
 
 
@@ -231,3 +237,9 @@ def _objects(listed: Json) -> list[dict[str, Json]]:
     if len(found) != len(listed):
         raise TypeError("what is listed is no object")
     return found
+
+
+def _bridge(tree: Json) -> BridgeRule | None:
+    if not isinstance(tree, dict):
+        return None
+    return BridgeRule(floor=float(str(tree["floor"])), measure=str(tree["measure"]))

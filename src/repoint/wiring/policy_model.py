@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from repoint.domain import policy as domain
+from repoint.domain.bridge import BridgeRule
 from repoint.domain.policy import Gate, Policy
 from repoint.wiring.spec_model import Section
 from repoint.wiring.trigger_model import (
@@ -144,6 +145,13 @@ class ReadinessSection(Section):
     )
 
 
+class BridgeSection(Section):
+    """Whether queries may go over a bridge when a release's own query model is gone."""
+
+    floor: Share = Field(description="The least share of the old measure that must be left")
+    measure: str = Field("nDCG@10", description="What is compared where there are judgements")
+
+
 class PolicyFile(Section):
     """A policy file."""
 
@@ -167,6 +175,9 @@ class PolicyFile(Section):
     triggers: tuple[TriggerSection, ...] = Field(
         (), strict=False, description="What sends a release back; each has its table below"
     )
+    bridge: BridgeSection | None = Field(
+        None, description="Allows bridges, by what they must keep; without it there are none"
+    )
 
     def policy(self) -> Policy:
         """Return the policy that the file describes."""
@@ -179,6 +190,9 @@ class PolicyFile(Section):
             readiness=self.readiness.max_age,
             guard=self.guard.rules(),
             triggers=tuple(given_trigger(one) for one in self.triggers),
+            bridge=None
+            if self.bridge is None
+            else BridgeRule(floor=self.bridge.floor, measure=self.bridge.measure),
         )
 
 

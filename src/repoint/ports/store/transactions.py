@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.guarding import Drills, Guarding
 from repoint.ports.store.judging import Policies, QuerySets, Runs
@@ -96,6 +97,11 @@ class Transaction(Protocol):
     @property
     def telemetry(self) -> Telemetry:
         """What was measured of live queries."""
+        ...
+
+    @property
+    def bridges(self) -> Bridges:
+        """Maps into spaces whose query model is gone."""
         ...
 
 
