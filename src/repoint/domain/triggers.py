@@ -161,6 +161,8 @@ class SearchProbesTrigger(Declared):
     """A filter query, a text query or a fresh document is answered wrongly."""
 
     trigger: ClassVar[str] = "search-probes"
+    #: An approximate index may miss a single document once.
+    in_a_row: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

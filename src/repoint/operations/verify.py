@@ -104,7 +104,12 @@ def _golden(session: Session, space: Space, baseline: Baseline | None) -> Iterab
 def _benchmark(session: Session, space: Space, run: Baseline) -> Finding:
     """Compare with the stored run of the questions that the policy names."""
     now = _ask_again(session, space, run)
-    found, _ = behaviour.answers(run, now, changed=_changed(session, space, run))
+    found, _ = behaviour.answers(
+        run,
+        now,
+        changed=_changed(session, space, run),
+        bridged=space.release.bridge is not None,
+    )
     return replace(
         found,
         check="benchmark",

@@ -153,6 +153,9 @@ class SearchProbesSection(_Trigger):
     """A filter query, a text query or a fresh document is answered wrongly."""
 
     trigger: Literal["search-probes"]
+    in_a_row: Samples = Field(
+        2, description="As above; an approximate index may miss a document once"
+    )
 
 
 class ModelDriftSection(_Trigger):

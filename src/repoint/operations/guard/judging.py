@@ -105,7 +105,7 @@ def _judged(trigger: Trigger, sight: Sight, bar: Bar) -> Sequence[Judged]:  # no
         case SearchProbesTrigger():
             return [_found(one) for one in sight.searches()]
         case ModelDriftTrigger():
-            return [_found(sight.probes(), part="")]
+            return [_drift(trigger, sight.probes(), bar)]
         case PrometheusTrigger():
             return [_metric(trigger, sight)]
         case AlertTrigger():
@@ -115,6 +115,8 @@ def _judged(trigger: Trigger, sight: Sight, bar: Bar) -> Sequence[Judged]:  # no
 
 
 def _relevance(trigger: RelevanceTrigger, seen: Benchmark, bar: Bar) -> list[Judged]:
+    if seen.baseline_error is not None:
+        raise seen.baseline_error
     if seen.baseline is None:
         return [figures.nothing_to_compare("there is no fallback to compare with")]
     measure = Measure.parse(trigger.measure)
@@ -244,6 +246,17 @@ def _empty(trigger: EmptyAnswersTrigger, sight: Sight, bar: Bar) -> Judged:
         share=trigger.share,
         minimum=trigger.minimum_samples,
         bar=bar,
+    )
+
+
+def _drift(trigger: ModelDriftTrigger, finding: Finding, bar: Bar) -> Judged:
+    band, largest = (finding.figures.get(o) for o in ("noise_band", "largest_distance"))
+    probes, beyond = (finding.figures.get(o) for o in ("probes", "beyond"))
+    if not (isinstance(probes, int) and isinstance(beyond, int)):
+        return _found(finding, part="")  # the model did not answer
+    times = float(str(largest)) / float(str(band))
+    return figures.drift(
+        trigger, probes=probes, beyond=beyond, times=times, said=finding.summary, bar=bar
     )
 
 

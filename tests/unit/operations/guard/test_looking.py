@@ -170,6 +170,14 @@ def test_a_provider_that_is_down_is_its_own_trigger_and_nobody_else_s(stage: Sta
     assert pointer(stage).active == "v1"
 
 
+def test_a_fallback_that_cannot_be_asked_hides_nothing_of_what_answers(stage: Stage) -> None:
+    watch(stage, RelevanceTrigger(measure="RR@10"), ProviderErrorsTrigger(of=Of.BENCHMARK))
+    stage.model("v1").down = True
+    assert outcomes(look(stage)) == {"relevance": "error", "provider-errors": "pass"}
+    stage.model("v1").down = False
+    assert outcomes(look(stage)) == {"relevance": "pass", "provider-errors": "pass"}
+
+
 def test_missing_documents_are_found_by_the_sample(stage: Stage) -> None:
     watch(stage, MissingDocumentsTrigger(lag=3))
     damage(stage, every=10)
@@ -191,7 +199,7 @@ def test_lag_is_a_figure_of_its_own(stage: Stage) -> None:
 
 
 def test_a_dropped_collection_is_a_failure_and_no_doubt(stage: Stage) -> None:
-    watch(stage, SearchProbesTrigger())
+    watch(stage, SearchProbesTrigger(in_a_row=1))
     stage.backend.drop(stage.release("v2").collection)
     assert outcomes(look(stage)) == {"search-probes": "fail"}
     assert pointer(stage).active == "v1"
