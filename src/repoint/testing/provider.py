@@ -104,6 +104,10 @@ class Provider:
         with self._lock:
             self._replies.extend(replies)
 
+    def change(self, *, seed: int) -> None:
+        """Answer as another model of equal dimensions does, under the same name."""
+        self._embedder = HashingEmbedder(dimensions=self._embedder.dimensions, seed=seed)
+
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
         length = int(handler.headers.get("Content-Length", 0))
         body: dict[str, Json] = json.loads(handler.rfile.read(length))
