@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from tests.unit.operations.guard.watching import (
@@ -14,7 +12,6 @@ from tests.unit.operations.guard.watching import (
     look,
     outcomes,
     pointer,
-    prepare,
     watch,
 )
 
@@ -49,13 +46,6 @@ from repoint.operations.in_step import catch_up
 from repoint.testing.stage import INDEX, Stage
 
 RELEVANCE = RelevanceTrigger(measure="RR@10", tolerance=0.05)
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage(folder=tmp_path / "stage") as stage:
-        prepare(stage)
-        yield stage
 
 
 def damage(stage: Stage, *, every: int = 2) -> None:
