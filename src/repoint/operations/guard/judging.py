@@ -6,6 +6,7 @@ Figures of samples fail only where chance is ruled out over all looks together
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final, assert_never
 
@@ -275,7 +276,11 @@ def _metric(trigger: PrometheusTrigger, sight: Sight) -> Judged:
     return Judged(
         outcome=Outcome.PASS if holds else Outcome.FAIL,
         summary=f"{trigger.query} is {value:g}, {said}",
-        figures={"value": value, "above": trigger.above, "below": trigger.below},
+        figures={
+            "value": value if math.isfinite(value) else str(value),
+            "above": trigger.above,
+            "below": trigger.below,
+        },
     )
 
 

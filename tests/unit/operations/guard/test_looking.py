@@ -23,6 +23,7 @@ from repoint.domain.errors import (
 )
 from repoint.domain.guarding import Alert, DecisionState
 from repoint.domain.ids import Actor, DocumentId, RunId
+from repoint.domain.readiness import Status
 from repoint.domain.triggers import (
     Act,
     AlertTrigger,
@@ -41,6 +42,7 @@ from repoint.domain.triggers import (
     SearchProbesTrigger,
 )
 from repoint.operations import freeze
+from repoint.operations.check import check
 from repoint.operations.grants import grant, verify_audit
 from repoint.operations.in_step import catch_up
 from repoint.testing.stage import INDEX, Stage
@@ -384,6 +386,36 @@ def test_two_guards_do_not_both_look(stage: Stage) -> None:
     stage.kill(first)
     seen = look(stage, second, after=timedelta(0))  # the dead one's lease is not waited for
     assert seen.decision is not None
+    assert pointer(stage).active == "v1"
+
+
+def test_the_checklist_says_whether_anybody_looks(stage: Stage) -> None:
+    def said() -> tuple[Status, str]:
+        found = [one for one in check(stage.session, INDEX) if one.check == "guard"]
+        return (found[0].status, found[0].summary) if found else (Status.SKIPPED, "")
+
+    assert said() == (Status.SKIPPED, "")
+    watch(stage, ModelDriftTrigger(then=Act.FREEZE))
+    assert said() == (
+        Status.WARNING,
+        "the policy declares 1 triggers, and nobody looks: never",
+    )
+    look(stage)
+    assert said() == (Status.OK, "look 1 at epoch 2: no trigger fires")
+    stage.clock.advance(timedelta(minutes=16))
+    assert said()[0] is Status.WARNING
+    stage.model("v2").changed = True
+    look(stage)
+    assert said() == (Status.WARNING, "look 2 at epoch 2: model-drift fired")
+
+
+def test_a_figure_without_bounds_is_kept_as_text(stage: Stage) -> None:
+    metrics = FakeMetrics()
+    watch(stage, PrometheusTrigger(name="p", url="http://m", query="q", above=1))
+    metrics.values["q"] = float("inf")
+    seen = look(stage, metrics=metrics)
+    assert seen.look is not None
+    assert seen.look.results[0].figures["value"] == "inf"
     assert pointer(stage).active == "v1"
 
 
