@@ -1,6 +1,7 @@
 """A map between spaces is found where there is one, and judged on pairs that it never saw."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from repoint.domain.bridge import MapMethod
@@ -9,16 +10,18 @@ from repoint.operations.bridged import apply
 
 ROWS = 400
 
-
-def unit(rows: np.ndarray) -> np.ndarray:
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+Floats = npt.NDArray[np.float64]
 
 
-def vectors(dimensions: int, *, seed: int = 1) -> np.ndarray:
+def unit(rows: Floats) -> npt.NDArray[np.float32]:
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
+
+
+def vectors(dimensions: int, *, seed: int = 1) -> npt.NDArray[np.float32]:
     return unit(np.random.default_rng(seed).normal(size=(ROWS, dimensions)) + 0.3)
 
 
-def rotation(source: int, target: int) -> np.ndarray:
+def rotation(source: int, target: int) -> Floats:
     square = np.random.default_rng(2).normal(size=(max(source, target),) * 2)
     return np.asarray(np.linalg.qr(square)[0][:source, :target])
 
