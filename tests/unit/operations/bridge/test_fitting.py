@@ -13,7 +13,7 @@ ROWS = 400
 Floats = npt.NDArray[np.float64]
 
 
-def unit(rows: Floats) -> npt.NDArray[np.float32]:
+def unit(rows: Floats | npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 
