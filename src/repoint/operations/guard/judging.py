@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, assert_never
 
 import numpy as np
@@ -104,7 +105,7 @@ def _judged(trigger: Trigger, sight: Sight, bar: Bar) -> Sequence[Judged]:  # no
         case EmptyAnswersTrigger():
             return [_empty(trigger, sight, bar)]
         case SearchProbesTrigger():
-            return [_found(one) for one in sight.searches()]
+            return [_searched(one) for one in sight.searches()]
         case ModelDriftTrigger():
             return [_drift(trigger, sight.probes(), bar)]
         case PrometheusTrigger():
@@ -302,6 +303,14 @@ def _alert(trigger: AlertTrigger, sight: Sight) -> Judged:
         summary=f"{trigger.alert} is firing since {since:%Y-%m-%d %H:%M:%S} UTC",
         figures={"fingerprints": [one.fingerprint for one in firing]},
     )
+
+
+def _searched(finding: Finding) -> Judged:
+    """Return a search probe's outcome; a deleted document that is back is no accident."""
+    found = _found(finding)
+    if finding.check != "deleted-document" or found.outcome is not Outcome.FAIL:
+        return found
+    return replace(found, figures={**found.figures, "at_once": True})
 
 
 def _found(finding: Finding, *, part: str | None = None) -> Judged:

@@ -16,13 +16,14 @@ from tests.unit.operations.guard.watching import (
 )
 
 from repoint.domain.access import Role
+from repoint.domain.document import Chunk, Entry
 from repoint.domain.errors import (
     NotPermittedError,
     RefusedError,
     UnavailableError,
 )
 from repoint.domain.guarding import Alert, DecisionState
-from repoint.domain.ids import Actor, DocumentId, RunId
+from repoint.domain.ids import Actor, DocumentId, Lsn, RunId
 from repoint.domain.readiness import Status
 from repoint.domain.triggers import (
     Act,
@@ -45,6 +46,7 @@ from repoint.operations import freeze
 from repoint.operations.check import check
 from repoint.operations.grants import grant, verify_audit
 from repoint.operations.in_step import catch_up
+from repoint.ports.backend import SpaceMatrix
 from repoint.testing.stage import INDEX, Stage
 
 RELEVANCE = RelevanceTrigger(measure="RR@10", tolerance=0.05)
@@ -194,6 +196,25 @@ def test_a_dropped_collection_is_a_failure_and_no_doubt(stage: Stage) -> None:
     watch(stage, SearchProbesTrigger(in_a_row=1))
     stage.backend.drop(stage.release("v2").collection)
     assert outcomes(look(stage)) == {"search-probes": "fail"}
+    assert pointer(stage).active == "v1"
+
+
+def test_a_deleted_document_that_is_back_does_not_wait_for_a_second_look(stage: Stage) -> None:
+    watch(stage, SearchProbesTrigger())
+    space = stage.space("v2")
+    kept = space.collection.stored([DocumentId("d5")], with_vectors=True)
+    assert kept.vectors is not None
+    stage.write({"d5": None})
+    for release in ("v1", "v2"):
+        catch_up(stage.session, stage.space(release))
+    assert set(outcomes(look(stage)).values()) == {"pass"}
+    with stage.store.read() as view:
+        row = view.log.get(INDEX, [DocumentId("d5")])[DocumentId("d5")]
+    chunk = Chunk(text="back", start=0, end=4, digest="d")
+    entry = Entry(document=DocumentId("d5"), lsn=Lsn(row.lsn + 1), chunks=[chunk], slots=1)
+    space.collection.put([entry], SpaceMatrix(space.release.fingerprint, kept.vectors))
+    seen = look(stage)
+    assert outcomes(seen)["search-probes:deleted-document"] == "fail"
     assert pointer(stage).active == "v1"
 
 
