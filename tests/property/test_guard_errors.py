@@ -11,6 +11,7 @@ from scipy import stats
 from repoint.domain.gates import Outcome
 from repoint.operations.guard import betting, figures
 from repoint.testing.guard_days import (
+    DRIFT,
     LOOKS_A_DAY,
     POLICY,
     QUERIES,
@@ -89,6 +90,24 @@ def test_the_order_of_samples_makes_no_difference() -> None:
     there = betting.falls_below(values, mean=0.2, low=-1.0, high=1.0)
     back = betting.falls_below(values[::-1], mean=0.2, low=-1.0, high=1.0)
     assert there == pytest.approx(back, abs=1e-9)
+
+
+@pytest.mark.parametrize("look", [1, 10_000])
+@pytest.mark.parametrize(
+    ("beyond", "times", "outcome"),
+    [
+        (0, 0.9, Outcome.PASS),
+        (1, 1.4, Outcome.INCONCLUSIVE),  # noise beyond a band of few rounds
+        (16, 2.0, Outcome.FAIL),  # another model that is close
+        (1, 40.0, Outcome.FAIL),  # one text is cut elsewhere
+    ],
+)
+def test_a_model_s_noise_is_told_from_its_change(
+    look: int, beyond: int, times: float, outcome: Outcome
+) -> None:
+    bar = figures.bar(POLICY, look, groups=10)
+    judged = figures.drift(DRIFT, probes=16, beyond=beyond, times=times, said="", bar=bar)
+    assert judged.outcome is outcome
 
 
 @pytest.mark.parametrize("look", [1, LOOKS_A_DAY, 100 * LOOKS_A_DAY])

@@ -130,6 +130,38 @@ def run(
     door.out.say("ended; nothing is half done")
 
 
+@command(app, "show", example="repoint guard show docs\nrepoint guard show docs --json")
+def show(door: Door, *, index: IndexName) -> None:
+    """Show the newest look, what it saw, and the alerts that were sent."""
+    with door.workspace() as opened:
+        guarding = opened.index(index).guarding
+        newest = next(iter(guarding.looks(limit=1)), None)
+        alerts = guarding.alerts()
+        now = opened.session.clock.now()
+    door.out.json(
+        {
+            "index": index,
+            "look": None if newest is None else _look(newest),
+            "alerts": [plain(one) for one in alerts],
+        }
+    )
+    if newest is None:
+        door.out.say(f"no guard has looked at {index}", f"  -> repoint guard {index}")
+        return
+    ago = (now - newest.at).total_seconds()
+    door.out.say(
+        f"look {newest.number} at epoch {newest.epoch}, {ago:,.0f} s ago: {newest.active} "
+        f"answers, policy {newest.policy}"
+    )
+    for result in newest.results:
+        _tell_result(door, result)
+    for one in alerts:
+        state = "firing" if one.firing else "resolved"
+        door.out.say(
+            f"alert {one.name} is {state}, last heard of {one.received_at:%H:%M:%S} UTC"
+        )
+
+
 @command(
     app,
     "decisions",

@@ -63,10 +63,6 @@ if TYPE_CHECKING:
 Wait: TypeAlias = Literal["active", "all"] | None
 
 
-#: A filter as fields and the values that each may have.
-Conditions: TypeAlias = Mapping[str, Scalar | Sequence[Scalar]]
-
-
 class Index(Erasing):
     """An index by name. Safe to use from many threads; cheap to make."""
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Self
 from repoint.client.index import Index
 from repoint.client.keeping import Keeper
 from repoint.domain.access import Action, Role
+from repoint.domain.guarding import DecisionState
 from repoint.domain.ids import Actor, IndexName, index_name
 from repoint.operations import documents, grants, reconcile
 from repoint.operations.reconcile import Mended
-from repoint.operations.session import Session, authorise
+from repoint.operations.session import Session, authorise, may
 from repoint.wiring.backends import KnownBackend
 from repoint.wiring.migration import migrate_store
 from repoint.wiring.stores import StoreFacts
@@ -194,7 +195,12 @@ class Repoint:
 
         ``repair_alias`` also points back what somebody moved past repoint.
         """
-        return reconcile.reconcile(self.session, repair_alias=repair_alias, reason=reason)
+        mended, left = reconcile.reconcile(
+            self.session, repair_alias=repair_alias, reason=reason
+        )
+        for name in self.indexes():
+            self._tidy(IndexName(name), mended, left)
+        return mended, left
 
     def grant(self, actor: str, role: str, index: str | None = None) -> None:
         """Give someone a role on an index, or on all of them."""
@@ -237,6 +243,25 @@ class Repoint:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _tidy(self, index: IndexName, mended: list[Mended], left: list[str]) -> None:
+        """Settle what a guard left behind; what is still to be done is for a guard to do."""
+        with self.session.store.read() as view:
+            if view.guarding.open_decision(index) is None:
+                return
+        if not may(self.session, Action.RECONCILE, index):
+            return
+        from repoint.operations.guard import acting  # noqa: PLC0415 - hardly ever needed
+
+        found = acting.tidy(self.session, index)
+        if found is not None and found.state is DecisionState.DECIDED:
+            left.append(
+                f"{index}: decision {found.number} of a guard is to be carried out: "
+                f"repoint guard {index} --once"
+            )
+        elif found is not None:
+            what = f"decision {found.number} of a guard is {found.state}"
+            mended.append(Mended(index=index, what=what))
 
     def _keeper(self, index: IndexName) -> Keeper:
         with self._lock:

@@ -141,7 +141,8 @@ def in_a_row(
 ) -> TriggerResult:
     """Return the result with its streaks, and whether it fires.
 
-    A look without an answer neither ends a streak of failures nor adds to it.
+    A look without an answer neither ends a streak of failures nor adds to it. What chance has
+    no part in has ``at_once`` among its figures, and does not wait for a second look.
     """
     failed = before.failed if before else 0
     errors = before.errors if before else 0
@@ -159,7 +160,11 @@ def in_a_row(
         result,
         failed=failed,
         errors=errors,
-        fires=silent or (result.outcome is Outcome.FAIL and failed >= declared.in_a_row),
+        fires=silent
+        or (
+            result.outcome is Outcome.FAIL
+            and (failed >= declared.in_a_row or result.figures.get("at_once") is True)
+        ),
     )
 
 

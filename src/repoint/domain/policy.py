@@ -138,12 +138,12 @@ class Policy:
     #: Whether a gate that cannot tell stands in the way; else it warns.
     inconclusive_refuses: bool = True
     gates: tuple[Gate, ...]
-    #: What bridges must keep of the old answers; without it there are none.
-    bridge: BridgeRule | None = None
     #: How old the drill of a promotion may be; None asks for no drill.
     readiness: timedelta | None = None
     guard: GuardRules = UNRULED
     triggers: tuple[Trigger, ...] = ()
+    #: What bridges must keep of the old answers; without it there are none.
+    bridge: BridgeRule | None = None
 
     @property
     def expires(self) -> timedelta:
@@ -186,13 +186,13 @@ def as_tree(policy: Policy) -> dict[str, Json]:
             }
             for one in policy.gates
         ],
-        # Left out where it is off, as in all policies from before there were bridges.
-        **({} if policy.bridge is None else {"bridge": dataclasses.asdict(policy.bridge)}),
         "readiness": {
             "max_age": None if policy.readiness is None else written(policy.readiness)
         },
         "guard": triggers.as_tree(policy.guard),
         "triggers": [triggers.as_tree(one) for one in policy.triggers],
+        # Left out where it is off, as in all policies from before there were bridges.
+        **({} if policy.bridge is None else {"bridge": dataclasses.asdict(policy.bridge)}),
     }
 
 
@@ -223,17 +223,11 @@ def _policy(tree: Mapping[str, Json]) -> Policy:
         max_lag=int(str(tree["max_lag"])),
         inconclusive_refuses=tree["inconclusive"] == "refuse",
         gates=tuple(gates),
-        bridge=_bridge(tree.get("bridge")),
         readiness=None if max_age is None else duration(str(max_age)),
         guard=triggers.rules_of(guard) if isinstance(guard, dict) else UNRULED,
         triggers=tuple(triggers.trigger_of(one) for one in _objects(tree.get("triggers", []))),
+        bridge=_bridge(tree.get("bridge")),
     )
-
-
-def _bridge(tree: Json) -> BridgeRule | None:
-    if not isinstance(tree, dict):
-        return None
-    return BridgeRule(floor=float(str(tree["floor"])), measure=str(tree["measure"]))
 
 
 def _objects(listed: Json) -> list[dict[str, Json]]:
@@ -243,3 +237,9 @@ def _objects(listed: Json) -> list[dict[str, Json]]:
     if len(found) != len(listed):
         raise TypeError("what is listed is no object")
     return found
+
+
+def _bridge(tree: Json) -> BridgeRule | None:
+    if not isinstance(tree, dict):
+        return None
+    return BridgeRule(floor=float(str(tree["floor"])), measure=str(tree["measure"]))

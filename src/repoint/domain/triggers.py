@@ -107,11 +107,14 @@ class LatencyTrigger(Declared):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostTrigger(Declared):
-    """The benchmark questions cost more than a limit, or than a multiple of the fallback's."""
+    """Questions cost more than a limit, or than a multiple of the fallback's."""
 
     trigger: ClassVar[str] = "cost"
+    #: Whose questions; of served ones a cache may spare some.
+    of: Of = Of.BENCHMARK
     per_thousand_queries: float | None = None
     ratio: float | None = None
+    window: timedelta = _WINDOW
     minimum_samples: int = 20
 
 
@@ -158,6 +161,8 @@ class SearchProbesTrigger(Declared):
     """A filter query, a text query or a fresh document is answered wrongly."""
 
     trigger: ClassVar[str] = "search-probes"
+    #: An approximate index may miss a single document once.
+    in_a_row: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,7 +281,7 @@ _READ: Final[Mapping[str, Callable[[str], object]]] = MappingProxyType(
 
 def asks_benchmark(one: Trigger) -> bool:
     """Return whether a trigger needs a benchmark query set."""
-    if isinstance(one, RelevanceTrigger | IndexRecallTrigger | CostTrigger):
+    if isinstance(one, RelevanceTrigger | IndexRecallTrigger):
         return True
     return getattr(one, "of", Of.SERVED) is Of.BENCHMARK
 

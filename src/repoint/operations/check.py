@@ -61,6 +61,10 @@ def check(session: Session, index: IndexName) -> list[Finding]:
             else "there is no fallback: a rollback has nowhere to go",
         )
     )
+    if pointer.active is not None:
+        with session.store.read() as view:
+            watched = standing.guarded(view, index, pointer.active, now=session.clock.now())
+        findings += [] if watched is None else [watched]
     for role, release in releases.items():
         with session.store.read() as view:
             watermark = view.catchup.watermark(index, release.name)

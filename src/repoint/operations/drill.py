@@ -23,8 +23,9 @@ from repoint.domain.operation import OperationKind
 from repoint.domain.pointer import Move, MoveKind, Pointer
 from repoint.domain.readiness import Finding, Status, failures
 from repoint.domain.release import Release
-from repoint.operations import acknowledge, golden, moving, verify
+from repoint.operations import acknowledge, diff, golden, moving, verify
 from repoint.operations.checks import behaviour, standing
+from repoint.operations.promote import CLOSE
 from repoint.operations.session import Session, authorise, in_turn, record
 from repoint.operations.spaces import Space
 from repoint.ports.store import Transaction
@@ -162,11 +163,18 @@ class _Rehearsal:
         with self._timed("ahead") as say, self._found("ahead"):
             space = self.session.spaces.open(release)
             with self.session.store.read() as view:
+                upto = view.catchup.watermark(release.index, release.name)
                 found = [
                     standing.live(release),
+                    standing.lag(view, release.index, release.name, allowed=CLOSE),
                     standing.dead_letters(view, release.index, release.name),
                 ]
             found.append(behaviour.query_model(self.session, space))
+            found.append(
+                diff.sampled(
+                    self.session.store, space, upto=upto, count=verify.SAMPLE, seed=upto
+                )
+            )
             self.findings += [_of("ahead", one) for one in found]
             say(f"{len(found)} checks of {release.name}, {len(failures(found))} failed")
 

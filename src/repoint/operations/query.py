@@ -41,10 +41,10 @@ class Answer:
     epoch: Epoch | None
     hits: Sequence[Hit]
     timings: Timings
-    #: The bridge that the question went over; None: the release's own model embedded it.
-    bridge: BridgeId | None = None
     #: Why this release was asked.
     arm: Arm = Arm.ACTIVE
+    #: The bridge that the question went over; None: the release's own model embedded it.
+    bridge: BridgeId | None = None
 
 
 def search(

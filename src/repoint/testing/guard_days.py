@@ -3,7 +3,8 @@
 The figures are those of a release that is exactly as good as its fallback, or that stands
 exactly at a limit, which is the worst that is still right: questions that answer differently
 and no worse on average, the same ones all day, with noise from look to look; failures and
-empty answers at the very share that is allowed; latency under a load that wanders. What looks
+empty answers at the very share that is allowed; latency under a load that wanders; a model that
+is never quite the same twice. What looks
 see overlaps, so they depend on each other.
 """
 
@@ -23,6 +24,7 @@ from repoint.domain.triggers import (
     IndexRecallTrigger,
     LatencyTrigger,
     MissingDocumentsTrigger,
+    ModelDriftTrigger,
     ProviderErrorsTrigger,
     RelevanceTrigger,
 )
@@ -45,9 +47,12 @@ LATENCY: Final = LatencyTrigger(p50_ratio=1.3, p95_ratio=1.3)
 ERRORS: Final = ProviderErrorsTrigger(share=0.02, rate_limited=0.01)
 EMPTY: Final = EmptyAnswersTrigger(share=0.05)
 MISSING: Final = MissingDocumentsTrigger(share=0.01)
+DRIFT: Final = ModelDriftTrigger()
+#: Of a release: ten texts and six questions.
+PROBES: Final = 16
 POLICY: Final = Policy(
     gates=(EmptyAnswersGate(),),
-    triggers=(RELEVANCE, RECALL, LATENCY, ERRORS, EMPTY, MISSING),
+    triggers=(RELEVANCE, RECALL, LATENCY, ERRORS, EMPTY, MISSING, DRIFT),
 )
 
 
@@ -61,6 +66,8 @@ class Day:
     #: The share of exact search's documents that each question finds.
     recall: Floats = field(init=False)
     _before: Traffic = field(init=False)
+    #: The widest distance of the rounds in which a noise band is measured.
+    _band: float = field(init=False)
     _load: float = 0.0
     _served: deque[Floats] = field(default_factory=lambda: deque(maxlen=_WINDOW))
     _failed: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_WINDOW))
@@ -72,6 +79,7 @@ class Day:
         differs = random.random(QUERIES) < 0.4
         self.lasting = differs * random.normal(0.0, 0.3, QUERIES)
         self.recall = random.beta(9.0, 1.0, QUERIES)
+        self._band = float(random.exponential(1.0, 4 * PROBES).max())
         self._before = _traffic(self._latencies(5_000))
 
     def look(self, number: int) -> Iterator[Judged]:
@@ -84,6 +92,7 @@ class Day:
         now = _traffic(np.concatenate(self._served))
         yield from figures.latency(LATENCY, now, self._before, bar=bar)
         yield from self._rates(bar)
+        yield self._drift(bar)
 
     def differences(self) -> list[Floats]:
         """Return the questions' differences at a look, all of them and group by group."""
@@ -115,6 +124,19 @@ class Day:
             total=MISSING.sample,
             share=MISSING.share,
             minimum=1,
+            bar=bar,
+        )
+
+    def _drift(self, bar: Bar) -> Judged:
+        """A model never quite the same: as far astray as in the rounds of its measuring."""
+        distances = self.random.exponential(1.0, PROBES)
+        times = distances / self._band
+        return figures.drift(
+            DRIFT,
+            probes=PROBES,
+            beyond=int((times > 1.0).sum()),
+            times=float(times.max()),
+            said="",
             bar=bar,
         )
 

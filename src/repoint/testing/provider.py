@@ -108,6 +108,10 @@ class Provider:
         """Answer with this model's vectors from now on, under whatever name is asked for."""
         self._embedder = model
 
+    def change(self, *, seed: int) -> None:
+        """Answer as another model of equal dimensions does, under the same name."""
+        self._embedder = HashingEmbedder(dimensions=self._embedder.dimensions, seed=seed)
+
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
         length = int(handler.headers.get("Content-Length", 0))
         body: dict[str, Json] = json.loads(handler.rfile.read(length))

@@ -28,11 +28,6 @@ from repoint.testing.store_erasing import ErasureSuite
 from repoint.testing.store_guarding import DrillSuite, GuardSuite
 from repoint.testing.store_judging import DiagnosisSuite, PolicySuite, QuerySetSuite, RunSuite
 from repoint.testing.store_log import FieldSuite, IndexSuite, LogSuite
-from repoint.testing.store_records import (
-    OperationSuite,
-    PointerSuite,
-    ReleaseSuite,
-)
 from repoint.testing.store_samples import (
     ANNA,
     DOCS,
@@ -279,9 +274,6 @@ class StoreSuite(
     WindowSuite,
     LeaseSuite,
     DeadLetterSuite,
-    ReleaseSuite,
-    PointerSuite,
-    OperationSuite,
     ProcessSuite,
     AuditSuite,
     AccessSuite,

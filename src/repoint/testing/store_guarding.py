@@ -207,6 +207,10 @@ class GuardSuite(Suite):
             tx.guarding.put_alert(DOCS, alert())
         with store.read() as view:
             assert view.guarding.alerts(DOCS) == [resolved, alert("f2")]
+        with store.begin() as tx:
+            assert tx.guarding.forget_alerts(DOCS, before=LATER) == 0
+            assert tx.guarding.forget_alerts(DOCS, before=LATER + timedelta(hours=1)) == 1
+            assert tx.guarding.alerts(DOCS) == [alert("f2")]  # it is firing still
 
 
 class DrillSuite(Suite):

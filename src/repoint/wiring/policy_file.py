@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -40,7 +41,8 @@ def load_policy(origin: Path | str, *, source: str = "policy") -> Policy:
         policy = PolicyFile.model_validate(lined.values).policy()
     except ValidationError as error:
         raise _explained(error, lined, source=source) from error
-    _require_measures(policy, lined, source=source)
+    for place, measure in _measures(policy):
+        _require_measure(measure, lined, place, source=source)
     _require_watchable(policy, lined, source=source)
     return policy
 
@@ -50,14 +52,14 @@ def dump_policy(policy: Policy) -> str:
     return write_yaml(as_tree(policy))
 
 
-def _require_measures(policy: Policy, lined: Lined, *, source: str) -> None:
+def _measures(policy: Policy) -> Iterator[tuple[Place, str]]:
     for listed, declared in (("gates", policy.gates), ("triggers", policy.triggers)):
         for number, one in enumerate(declared):
             measure = getattr(one, "measure", None)
             if measure is not None:
-                _require_measure(measure, lined, (listed, number, "measure"), source=source)
+                yield (listed, number, "measure"), measure
     if policy.bridge is not None:
-        _require_measure(policy.bridge.measure, lined, ("bridge", "measure"), source=source)
+        yield ("bridge", "measure"), policy.bridge.measure
 
 
 def _require_measure(text: str, lined: Lined, place: Place, *, source: str) -> None:

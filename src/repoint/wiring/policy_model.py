@@ -137,19 +137,19 @@ SECTIONS: tuple[type[Section], ...] = (
 )
 
 
-class BridgeSection(Section):
-    """Whether queries may go over a bridge when a release's own query model is gone."""
-
-    floor: Share = Field(description="The least share of the old measure that must be left")
-    measure: str = Field("nDCG@10", description="What is compared where there are judgements")
-
-
 class ReadinessSection(Section):
     """How fresh the rehearsal of a promotion must be."""
 
     max_age: Duration | None = Field(
         None, description="How old a drill may be; null: a promotion asks for none"
     )
+
+
+class BridgeSection(Section):
+    """Whether queries may go over a bridge when a release's own query model is gone."""
+
+    floor: Share = Field(description="The least share of the old measure that must be left")
+    measure: str = Field("nDCG@10", description="What is compared where there are judgements")
 
 
 class PolicyFile(Section):
@@ -168,15 +168,15 @@ class PolicyFile(Section):
     gates: tuple[GateSection, ...] = Field(
         min_length=1, strict=False, description="What must hold; each has its table below"
     )
-    bridge: BridgeSection | None = Field(
-        None, description="Allows bridges; see `bridge` below. Without it there are none"
-    )
     readiness: ReadinessSection = Field(
         default_factory=ReadinessSection, description="See `readiness` below"
     )
     guard: GuardSection = Field(default_factory=GuardSection, description="See `guard` below")
     triggers: tuple[TriggerSection, ...] = Field(
         (), strict=False, description="What sends a release back; each has its table below"
+    )
+    bridge: BridgeSection | None = Field(
+        None, description="Allows bridges, by what they must keep; without it there are none"
     )
 
     def policy(self) -> Policy:
@@ -187,12 +187,12 @@ class PolicyFile(Section):
             max_lag=self.max_lag,
             inconclusive_refuses=self.inconclusive is OnDoubt.REFUSE,
             gates=tuple(_gate(one) for one in self.gates),
-            bridge=None
-            if self.bridge is None
-            else BridgeRule(floor=self.bridge.floor, measure=self.bridge.measure),
             readiness=self.readiness.max_age,
             guard=self.guard.rules(),
             triggers=tuple(given_trigger(one) for one in self.triggers),
+            bridge=None
+            if self.bridge is None
+            else BridgeRule(floor=self.bridge.floor, measure=self.bridge.measure),
         )
 
 

@@ -12,12 +12,7 @@ from pydantic.fields import FieldInfo
 
 from repoint.domain.durations import written
 from repoint.wiring import trigger_model
-from repoint.wiring.policy_model import (
-    SECTIONS,
-    BridgeSection,
-    PolicyFile,
-    ReadinessSection,
-)
+from repoint.wiring.policy_model import SECTIONS, BridgeSection, PolicyFile, ReadinessSection
 from repoint.wiring.spec_model import Section
 
 _KINDS: Final = {
@@ -94,8 +89,9 @@ def _takes(field: FieldInfo) -> str:
         plain = next(iter(get_args(kind)), kind) if kind not in _KINDS else kind
         if plain in _KINDS and plain is not NoneType:
             return _KINDS[plain] + (" or null" if NoneType in get_args(annotation) else "")
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return "keys with values"
+    kinds = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
+    if any(issubclass(kind, Section) for kind in kinds):
+        return "keys with values" + (" or null" if NoneType in kinds else "")
     return "names with texts" if field.default_factory is dict else "a list"
 
 

@@ -97,13 +97,15 @@ class LatencySection(_Trigger):
 
 
 class CostSection(_Trigger):
-    """The benchmark questions cost more than a limit, or than a multiple of the fallback's."""
+    """Questions cost more than a limit, or than a multiple of the fallback's."""
 
     trigger: Literal["cost"]
+    of: Of = Field(Of.BENCHMARK, strict=False, description=_OF_SAYS)
     per_thousand_queries: Positive | None = Field(
         None, description="What a thousand of them cost at most, by the spec's price"
     )
     ratio: Positive | None = Field(None, description="That cost over the fallback's, at most")
+    window: Duration = Field(_WINDOW, description=_WINDOW_SAYS)
     minimum_samples: Samples = Field(20, description=_SAMPLES_SAY)
 
     @model_validator(mode="after")
@@ -151,6 +153,9 @@ class SearchProbesSection(_Trigger):
     """A filter query, a text query or a fresh document is answered wrongly."""
 
     trigger: Literal["search-probes"]
+    in_a_row: Samples = Field(
+        2, description="As above; an approximate index may miss a document once"
+    )
 
 
 class ModelDriftSection(_Trigger):

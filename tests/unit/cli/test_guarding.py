@@ -20,6 +20,8 @@ from repoint import Repoint
 from repoint.domain.document import Json
 from repoint.domain.ids import DocumentId
 from repoint.operations.promote import PromoteOptions
+from repoint.signals.alerts import read_alerts
+from repoint.testing.clock import NOON
 
 TOKEN = "0123456789abcdef0123"  # noqa: S105 - of this test alone
 POLICY = """
@@ -57,6 +59,7 @@ def damage(shell: Shell) -> None:
 
 
 def test_a_look_is_told_and_ends_with_a_status(watched: Shell) -> None:
+    assert "no guard has looked at docs" in watched.ok("guard", "show", "docs")
     assert "no trigger fires for v2" in watched.ok("guard", "docs", "--once")
     assert "no guard of docs has decided anything" in watched.ok("guard", "decisions", "docs")
     damage(watched)
@@ -69,6 +72,13 @@ def test_a_look_is_told_and_ends_with_a_status(watched: Shell) -> None:
     assert shape(seen) == PROMISED["guard --once"]
     assert shape(watched.json("guard", "decisions", "docs")) == PROMISED["guard decisions"]
     decision = seen["decision"]
+    with Repoint.open(watched.home) as repoint:
+        alert = read_alerts(b'{"alert": "Slow", "status": "firing"}', now=NOON)
+        repoint.index("docs").guarding.take(alert)
+    assert shape(watched.json("guard", "show", "docs")) == PROMISED["guard show"]
+    shown = watched.ok("guard", "show", "docs")
+    assert "look 3 at epoch 2" in shown
+    assert "alert Slow is firing" in shown
     assert (decision["act"], decision["state"], decision["actor"]) == (
         "rollback",
         "done",

@@ -24,12 +24,20 @@ POLICY = Policy(gates=(EmptyAnswersGate(),), readiness=DAY)
 V2 = ReleaseName("v2")
 
 
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage(folder=tmp_path / "stage") as stage:
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """v1 answers; v2 is in step, under a policy that asks for a drill."""
+    with Stage(folder=tmp_path_factory.mktemp("drill") / "prepared") as stage:
         prepare(stage, documents=12)
         policies.set_policy(stage.session, INDEX, POLICY, reason="")
         stage.revive("v2")
+        yield stage
+
+
+@pytest.fixture
+def stage(prepared: Stage, tmp_path: Path) -> Iterator[Stage]:
+    """A copy of it."""
+    with prepared.twin(tmp_path / "stage") as stage:
         yield stage
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from repoint.domain.ids import IndexName, Lsn, ReleaseName
 from repoint.domain.readiness import Finding, Status
 from repoint.domain.release import Release, ReleaseState
 from repoint.operations import alias as alias_
+from repoint.operations.in_force import policy_for
 from repoint.operations.session import Session
 from repoint.ports.store import Transaction
 
@@ -107,6 +110,34 @@ def alias(session: Session, release: Release) -> Finding:
             "release": found.found,
         },
         remedy="" if found.agrees else REPAIR_ALIAS,
+    )
+
+
+def guarded(
+    view: Transaction, index: IndexName, active: ReleaseName, *, now: datetime
+) -> Finding | None:
+    """Check that somebody looks as the policy declares; None where it declares no trigger."""
+    policy = policy_for(view, index, active).policy
+    if not policy.triggers:
+        return None
+    look = view.guarding.last_look(index)
+    if look is None or now - look.at > policy.guard.every * 3:
+        since = "never" if look is None else f"last at {look.at:%Y-%m-%d %H:%M:%S} UTC"
+        return Finding(
+            check="guard",
+            status=Status.WARNING,
+            summary=f"the policy declares {len(policy.triggers)} triggers, and nobody looks: "
+            f"{since}",
+            remedy=f"repoint guard {index}",
+        )
+    firing = [one.trigger for one in look.firing]
+    return Finding(
+        check="guard",
+        status=Status.WARNING if firing else Status.OK,
+        summary=f"look {look.number} at epoch {look.epoch}: "
+        + (f"{', '.join(firing)} fired" if firing else "no trigger fires"),
+        figures={"look": look.number, "firing": len(firing)},
+        remedy=f"repoint guard decisions {index}" if firing else "",
     )
 
 

@@ -15,6 +15,7 @@ from repoint.domain.document import Json
 from repoint.domain.errors import ConflictError, RepointError, StaleEpochError
 from repoint.domain.guarding import Decision, DecisionState
 from repoint.domain.ids import IndexName
+from repoint.domain.operation import Freeze
 from repoint.domain.pointer import Move, MoveKind
 from repoint.domain.triggers import Act
 from repoint.operations import freeze, reconcile, rollback
@@ -35,22 +36,37 @@ def carry_out(session: Session, decision: Decision) -> Decision:
 def finish(session: Session, index: IndexName) -> Decision | None:
     """Bring the decision that a guard left behind to its end; None when there is none."""
     with session.store.read() as view:
+        if view.guarding.open_decision(index) is None:
+            return None
+    reconcile.clear_the_way(session, index)  # a rollback that died half way is finished first
+    left = tidy(session, index)
+    if left is None or left.state is not DecisionState.DECIDED:
+        return left
+    return carry_out(session, left)
+
+
+def tidy(session: Session, index: IndexName) -> Decision | None:
+    """Settle a decision that was carried out or has lapsed, and carry out nothing.
+
+    Returns it, still ``decided`` where it is to be carried out; None when there is none.
+    """
+    with session.store.read() as view:
         decision = view.guarding.open_decision(index)
+        epoch = view.pointers.pointer(index).epoch
+        frozen = view.indexes.frozen(index)
     if decision is None:
         return None
-    reconcile.clear_the_way(session, index)  # a rollback that died half way is finished first
     moved = _move_of(session, decision)
     if moved is not None:
         return _settle(session, decision, DecisionState.DONE, _of_move(moved))
-    with session.store.read() as view:
-        epoch = view.pointers.pointer(index).epoch
+    if frozen is not None and frozen.reason == _reason(decision):
+        return _settle(session, decision, DecisionState.DONE, _of_freeze(frozen))
     if epoch != decision.epoch:
         return _settle(session, decision, DecisionState.LAPSED, {"epoch": epoch})
     if session.clock.now() - decision.at > STANDS:
-        return _settle(
-            session, decision, DecisionState.LAPSED, {"after_s": STANDS.total_seconds()}
-        )
-    return carry_out(session, decision)
+        after: Json = STANDS.total_seconds()
+        return _settle(session, decision, DecisionState.LAPSED, {"after_s": after})
+    return decision
 
 
 def _roll_back(session: Session, decision: Decision) -> Decision:
@@ -94,12 +110,7 @@ def _freeze(session: Session, decision: Decision) -> Decision:
         made = freeze.freeze(session, decision.index, reason=_reason(decision))
     except RepointError as error:
         return _settle(session, decision, DecisionState.REFUSED, _of_error(error))
-    return _settle(
-        session,
-        decision,
-        DecisionState.DONE,
-        {"frozen_by": made.actor, "frozen_at": made.at.isoformat()},
-    )
+    return _settle(session, decision, DecisionState.DONE, _of_freeze(made))
 
 
 def _settle(
@@ -141,6 +152,10 @@ def _of_move(move: Move) -> dict[str, Json]:
         "failed": move.before.active,
         "active": move.after.active,
     }
+
+
+def _of_freeze(made: Freeze) -> dict[str, Json]:
+    return {"frozen_by": made.actor, "frozen_at": made.at.isoformat()}
 
 
 def _of_error(error: RepointError) -> dict[str, Json]:

@@ -11,7 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from repoint.domain.errors import NotFoundError, RateLimitedError, UnavailableError
+from repoint.domain.errors import (
+    NotFoundError,
+    RateLimitedError,
+    RepointError,
+    UnavailableError,
+)
 from repoint.domain.evaluation import Run
 from repoint.domain.ids import DocumentId, QueryId, query_set_name
 from repoint.domain.measures import Measure
@@ -37,6 +42,8 @@ class Benchmark:
     now: Run
     #: None: there is nothing to go back to, so nothing to compare with.
     baseline: Run | None
+    #: Why the fallback could not be asked.
+    baseline_error: RepointError | None
     #: All questions, answered or not.
     asked: int
     #: Those without an answer; those that were not asked any more count as such.
@@ -55,7 +62,6 @@ def ask(
 
     Raises:
         NotFoundError: the policy names no query set, or one that there is not.
-        UnavailableError: the fallback had to be asked, and did not answer.
     """
     queries = _queries(session, active, policy)
     options = options_of(policy)
@@ -63,15 +69,19 @@ def ask(
     answers = answers_of(session, space)
     failed, limited = _ask(session, answers, queries, options)
     now = run_of(session, answers, queries, options=options)
-    baseline = None
+    baseline, error = None, None
     if fallback is not None:
-        baseline = _baseline(session, policy, fallback, queries, options)
+        try:
+            baseline = _baseline(session, policy, fallback, queries, options)
+        except RepointError as raised:
+            error = raised  # what answers now is judged all the same
     measures = _measures(policy)
     stable = _stable(session, queries, baseline) if baseline is not None else queries
     return Benchmark(
         queries=queries,
         now=now,
         baseline=baseline,
+        baseline_error=error,
         asked=len(queries.questions.queries),
         failed=failed,
         rate_limited=limited,

@@ -22,6 +22,7 @@ from repoint.domain.triggers import (
     IndexRecallTrigger,
     LatencyTrigger,
     MissingDocumentsTrigger,
+    ModelDriftTrigger,
     NoData,
     ProviderErrorsTrigger,
     RelevanceTrigger,
@@ -31,6 +32,10 @@ from repoint.operations.evaluate.statistics import Floats
 from repoint.operations.guard import betting
 from repoint.operations.guard.traffic import Latencies, Traffic
 
+#: So many times beyond its noise band no probe gets by chance.
+FAR: Final = 10.0
+#: The share of probes that a model may get a little beyond the band.
+ASTRAY: Final = 0.05
 #: What is named p50 and p95 must hold this share of all answers.
 _SHARES: Final[Mapping[str, float]] = {"p50": 0.5, "p95": 0.95}
 
@@ -74,7 +79,12 @@ def _parts(trigger: Trigger, groups: int) -> int:
             return len(_limits(trigger))
         case ProviderErrorsTrigger():
             return 1 + (trigger.rate_limited is not None)
-        case IndexRecallTrigger() | EmptyAnswersTrigger() | MissingDocumentsTrigger():
+        case (
+            IndexRecallTrigger()
+            | EmptyAnswersTrigger()
+            | MissingDocumentsTrigger()
+            | ModelDriftTrigger()
+        ):
             return 1
         case _:
             return 0  # compared with its limit as it is
@@ -129,7 +139,7 @@ def latency(
 
 
 def rate(  # noqa: PLR0913 - the figure, its limit, how sure
-    trigger: ProviderErrorsTrigger | EmptyAnswersTrigger | MissingDocumentsTrigger,
+    trigger: Trigger,
     what: str,
     *,
     count: int,
@@ -149,6 +159,30 @@ def rate(  # noqa: PLR0913 - the figure, its limit, how sure
         summary=f"{count} of {total} {what} ({count / total:.1%}), at most {share:.1%}",
         figures={"value": round(count / total, 6), "limit": share, "samples": total},
         part=part,
+    )
+
+
+def drift(
+    trigger: ModelDriftTrigger, *, probes: int, beyond: int, times: float, said: str, bar: Bar
+) -> Judged:
+    """Judge how many probes are off, and by how many times the noise band at most.
+
+    A model that is not quite the same twice goes a little beyond a band that was measured in
+    a few rounds, now and then; one that was changed goes far beyond it, or with all probes.
+    """
+    exact = {"value": round(times, 3), "limit": FAR}
+    if times > FAR:
+        return Judged(outcome=Outcome.FAIL, summary=said, figures=exact)
+    if not beyond:
+        return Judged(outcome=Outcome.PASS, summary=said, figures=exact)
+    return rate(
+        trigger,
+        f"probes are off, by {times:.1f} times the noise band at most",
+        count=beyond,
+        total=probes,
+        share=ASTRAY,
+        minimum=1,
+        bar=bar,
     )
 
 

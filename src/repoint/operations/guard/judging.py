@@ -6,7 +6,9 @@ Figures of samples fail only where chance is ruled out over all looks together
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, assert_never
 
 import numpy as np
@@ -41,6 +43,7 @@ from repoint.operations.guard import figures
 from repoint.operations.guard.benchmark import Benchmark
 from repoint.operations.guard.figures import Bar, Judged
 from repoint.operations.guard.sight import Sight
+from repoint.operations.guard.traffic import Traffic
 
 #: Errors that say what is wrong, rather than that nobody can tell.
 _SEEN: Final = frozenset({DimensionsError.code, InputRejectedError.code})
@@ -94,7 +97,7 @@ def _judged(trigger: Trigger, sight: Sight, bar: Bar) -> Sequence[Judged]:  # no
             now = sight.traffic(trigger.of, trigger.window)
             return figures.latency(trigger, now, sight.before(trigger.of), bar=bar)
         case CostTrigger():
-            return _cost(trigger, sight.benchmark())
+            return _cost(trigger, sight)
         case ProviderErrorsTrigger():
             return _provider(trigger, sight, bar)
         case MissingDocumentsTrigger():
@@ -102,9 +105,9 @@ def _judged(trigger: Trigger, sight: Sight, bar: Bar) -> Sequence[Judged]:  # no
         case EmptyAnswersTrigger():
             return [_empty(trigger, sight, bar)]
         case SearchProbesTrigger():
-            return [_found(one) for one in sight.searches()]
+            return [_searched(one) for one in sight.searches()]
         case ModelDriftTrigger():
-            return [_found(sight.probes(), part="")]
+            return [_drift(trigger, sight.probes(), bar)]
         case PrometheusTrigger():
             return [_metric(trigger, sight)]
         case AlertTrigger():
@@ -114,6 +117,8 @@ def _judged(trigger: Trigger, sight: Sight, bar: Bar) -> Sequence[Judged]:  # no
 
 
 def _relevance(trigger: RelevanceTrigger, seen: Benchmark, bar: Bar) -> list[Judged]:
+    if seen.baseline_error is not None:
+        raise seen.baseline_error
     if seen.baseline is None:
         return [figures.nothing_to_compare("there is no fallback to compare with")]
     measure = Measure.parse(trigger.measure)
@@ -145,14 +150,15 @@ def _shares(seen: Benchmark, k: int) -> list[float]:
     ]
 
 
-def _cost(trigger: CostTrigger, seen: Benchmark) -> list[Judged]:
-    answered = len(seen.now.stages)
-    if answered < trigger.minimum_samples:
-        why = f"{answered} answers, fewer than {trigger.minimum_samples}"
+def _cost(trigger: CostTrigger, sight: Sight) -> list[Judged]:
+    seen = sight.traffic(trigger.of, trigger.window)
+    if seen.answered < trigger.minimum_samples:
+        why = f"{seen.answered} answers, fewer than {trigger.minimum_samples}"
         return [figures.no_data(trigger, why)]
-    now = seen.now.cost.per_thousand(answered)
+    now = seen.per_thousand
     if now is None:
-        return [Judged(outcome=Outcome.ERROR, summary="the release's spec names no price")]
+        why = "the release's spec names no price, or nothing was embedded"
+        return [Judged(outcome=Outcome.ERROR, summary=why)]
     found = []
     if trigger.per_thousand_queries is not None:
         found.append(
@@ -166,13 +172,12 @@ def _cost(trigger: CostTrigger, seen: Benchmark) -> list[Judged]:
             )
         )
     if trigger.ratio is not None:
-        found.append(_cost_ratio(trigger.ratio, now, seen))
+        found.append(_cost_ratio(trigger.ratio, now, sight.before(trigger.of)))
     return found
 
 
-def _cost_ratio(limit: float, now: float, seen: Benchmark) -> Judged:
-    base = seen.baseline
-    before = None if base is None else base.cost.per_thousand(len(base.stages))
+def _cost_ratio(limit: float, now: float, base: Traffic | None) -> Judged:
+    before = None if base is None else base.per_thousand
     if not before:
         why = "the fallback's questions have no price to compare with"
         return figures.nothing_to_compare(why, part="ratio")
@@ -246,6 +251,17 @@ def _empty(trigger: EmptyAnswersTrigger, sight: Sight, bar: Bar) -> Judged:
     )
 
 
+def _drift(trigger: ModelDriftTrigger, finding: Finding, bar: Bar) -> Judged:
+    band, largest = (finding.figures.get(o) for o in ("noise_band", "largest_distance"))
+    probes, beyond = (finding.figures.get(o) for o in ("probes", "beyond"))
+    if not (isinstance(probes, int) and isinstance(beyond, int)):
+        return _found(finding, part="")  # the model did not answer
+    times = float(str(largest)) / float(str(band))
+    return figures.drift(
+        trigger, probes=probes, beyond=beyond, times=times, said=finding.summary, bar=bar
+    )
+
+
 def _metric(trigger: PrometheusTrigger, sight: Sight) -> Judged:
     value = sight.metric(
         trigger.url, trigger.query, token_env=trigger.token_env, timeout=trigger.timeout
@@ -261,7 +277,11 @@ def _metric(trigger: PrometheusTrigger, sight: Sight) -> Judged:
     return Judged(
         outcome=Outcome.PASS if holds else Outcome.FAIL,
         summary=f"{trigger.query} is {value:g}, {said}",
-        figures={"value": value, "above": trigger.above, "below": trigger.below},
+        figures={
+            "value": value if math.isfinite(value) else str(value),
+            "above": trigger.above,
+            "below": trigger.below,
+        },
     )
 
 
@@ -283,6 +303,14 @@ def _alert(trigger: AlertTrigger, sight: Sight) -> Judged:
         summary=f"{trigger.alert} is firing since {since:%Y-%m-%d %H:%M:%S} UTC",
         figures={"fingerprints": [one.fingerprint for one in firing]},
     )
+
+
+def _searched(finding: Finding) -> Judged:
+    """Return a search probe's outcome; a deleted document that is back is no accident."""
+    found = _found(finding)
+    if finding.check != "deleted-document" or found.outcome is not Outcome.FAIL:
+        return found
+    return replace(found, figures={**found.figures, "at_once": True})
 
 
 def _found(finding: Finding, *, part: str | None = None) -> Judged:

@@ -41,6 +41,8 @@ from repoint.ports.store import Transaction
 
 #: A guard that says nothing for so long is taken to be gone; one look takes less.
 LEASE: Final = timedelta(minutes=2)
+#: Decisions that the next one heeds; far more than can be done within a policy's time.
+_REMEMBERED: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +208,7 @@ def _keep(
             )
         tx.guarding.add_look(seen)
         tx.guarding.forget_looks(index, before=now - rules.keep)
+        tx.guarding.forget_alerts(index, before=now - rules.keep)
         standing = _standing(
             tx, index, now=now, per=rules.per, dry_run=dry_run or rules.dry_run
         )
@@ -236,7 +239,8 @@ def _keep(
 def _standing(
     tx: Transaction, index: IndexName, *, now: datetime, per: timedelta, dry_run: bool
 ) -> Standing:
-    done = [o for o in tx.guarding.decisions(index) if o.state is DecisionState.DONE]
+    decisions = tx.guarding.decisions(index, limit=_REMEMBERED)
+    done = [one for one in decisions if one.state is DecisionState.DONE]
     back = [one.at for one in done if one.act is Act.ROLLBACK]
     return Standing(
         now=now,

@@ -24,7 +24,7 @@ from repoint.operations.checks import behaviour, standing
 from repoint.operations.diff import DiffReport
 from repoint.operations.guard import benchmark, telemetry
 from repoint.operations.guard.benchmark import Benchmark
-from repoint.operations.guard.traffic import Measured, Traffic, of_run
+from repoint.operations.guard.traffic import Traffic, of_baseline, of_run
 from repoint.operations.session import Session
 from repoint.operations.spaces import Space
 from repoint.ports.metrics import Metrics
@@ -102,7 +102,7 @@ class Sight:
             return None
         if of is Of.BENCHMARK:
             run = self.benchmark().baseline
-            return None if run is None else _of_baseline(run)
+            return None if run is None else of_baseline(run)
         return telemetry.before(self._session, self.scene.fallback, until=self.scene.since)
 
     def sample(self, count: int) -> DiffReport:
@@ -172,13 +172,3 @@ class Sight:
                 self._failed[what] = error
                 raise
         return self._seen[what]  # type: ignore[return-value]  # stored under this name by itself
-
-
-def _of_baseline(run: Run) -> Traffic:
-    return Traffic(
-        asked=len(run.ranked),
-        empty=run.empty,
-        failed=0,
-        rate_limited=0,
-        latencies=Measured([one.total_ms for one in run.stages.values()]),
-    )

@@ -36,4 +36,5 @@ def _traffic(tally: Tally) -> Traffic:
         failed=tally.count(Count.FAILED),
         rate_limited=tally.count(Count.RATE_LIMITED),
         latencies=tally.histogram(Stage.TOTAL.value),
+        cost=tally.cost if tally.count(Count.TOKENS) else None,
     )

@@ -40,6 +40,15 @@ class Traffic:
     #: Of those, the ones where a provider asked to slow down.
     rate_limited: int
     latencies: Latencies
+    #: What all of them cost by the spec's price; None where it names none.
+    cost: float | None = None
+
+    @property
+    def per_thousand(self) -> float | None:
+        """What a thousand questions cost; None without a price or a question."""
+        if self.cost is None or not self.asked:
+            return None
+        return self.cost / self.asked * 1_000
 
     @property
     def answered(self) -> int:
@@ -77,4 +86,15 @@ def of_run(run: Run, *, asked: int, failed: int, rate_limited: int) -> Traffic:
         failed=failed,
         rate_limited=rate_limited,
         latencies=Measured([one.total_ms for one in run.stages.values()]),
+        cost=_cost(run),
     )
+
+
+def of_baseline(run: Run) -> Traffic:
+    """Return the questions of a stored run as traffic."""
+    return of_run(run, asked=len(run.stages), failed=0, rate_limited=0)
+
+
+def _cost(run: Run) -> float | None:
+    each = run.cost.per_thousand(len(run.stages))
+    return None if each is None else each * len(run.stages) / 1_000

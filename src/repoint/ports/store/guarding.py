@@ -87,6 +87,10 @@ class Guarding(Protocol):
         """Return every alert in its newest state, by name and fingerprint."""
         ...
 
+    def forget_alerts(self, index: IndexName, *, before: datetime) -> int:
+        """Remove alerts that are over and were heard of before; return how many."""
+        ...
+
 
 class Drills(Protocol):
     """Rehearsals."""

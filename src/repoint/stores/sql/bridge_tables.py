@@ -43,7 +43,6 @@ bridges: Final = sa.Table(
         "release",
         unique=True,
         sqlite_where=sa.text("enabled = 1"),
-        postgresql_where=sa.text("enabled = 1"),
     ),
     sqlite_strict=True,
 )

@@ -233,6 +233,17 @@ class SqlGuarding:
             for row in self._connection.execute(ordered)
         ]
 
+    def forget_alerts(self, index: IndexName, *, before: datetime) -> int:
+        """Remove alerts that are over and were heard of before; return how many."""
+        gone = self._connection.execute(
+            sa.delete(guard_alerts).where(
+                guard_alerts.c.index_name == index,
+                guard_alerts.c.firing == 0,
+                guard_alerts.c.received_at < before,
+            )
+        )
+        return gone.rowcount
+
     def _decision(self, index: IndexName, number: int) -> Decision:
         row = self._connection.execute(
             sa.select(guard_decisions).where(

@@ -7,21 +7,21 @@ import pytest
 from repoint.domain.bridge import MapMethod
 from repoint.operations.bridge.fitting import fit
 from repoint.operations.bridged import apply
-from repoint.ports.backend import FloatMatrix
 
 ROWS = 400
 
-
-def unit(rows: npt.NDArray[np.float64] | FloatMatrix) -> FloatMatrix:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / lengths, dtype=np.float32)
+Floats = npt.NDArray[np.float64]
 
 
-def vectors(dimensions: int, *, seed: int = 1) -> FloatMatrix:
+def unit(rows: Floats | npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
+
+
+def vectors(dimensions: int, *, seed: int = 1) -> npt.NDArray[np.float32]:
     return unit(np.random.default_rng(seed).normal(size=(ROWS, dimensions)) + 0.3)
 
 
-def rotation(source: int, target: int) -> FloatMatrix:
+def rotation(source: int, target: int) -> Floats:
     square = np.random.default_rng(2).normal(size=(max(source, target),) * 2)
     return np.asarray(np.linalg.qr(square)[0][:source, :target], dtype=np.float32)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from tests.unit.operations.guard.watching import (
@@ -14,18 +12,19 @@ from tests.unit.operations.guard.watching import (
     look,
     outcomes,
     pointer,
-    prepare,
     watch,
 )
 
 from repoint.domain.access import Role
+from repoint.domain.document import Chunk, Entry
 from repoint.domain.errors import (
     NotPermittedError,
     RefusedError,
     UnavailableError,
 )
 from repoint.domain.guarding import Alert, DecisionState
-from repoint.domain.ids import Actor, DocumentId, RunId
+from repoint.domain.ids import Actor, DocumentId, Lsn, RunId
+from repoint.domain.readiness import Status
 from repoint.domain.triggers import (
     Act,
     AlertTrigger,
@@ -44,18 +43,13 @@ from repoint.domain.triggers import (
     SearchProbesTrigger,
 )
 from repoint.operations import freeze
+from repoint.operations.check import check
 from repoint.operations.grants import grant, verify_audit
 from repoint.operations.in_step import catch_up
+from repoint.ports.backend import SpaceMatrix
 from repoint.testing.stage import INDEX, Stage
 
 RELEVANCE = RelevanceTrigger(measure="RR@10", tolerance=0.05)
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage(folder=tmp_path / "stage") as stage:
-        prepare(stage)
-        yield stage
 
 
 def damage(stage: Stage, *, every: int = 2) -> None:
@@ -170,6 +164,14 @@ def test_a_provider_that_is_down_is_its_own_trigger_and_nobody_else_s(stage: Sta
     assert pointer(stage).active == "v1"
 
 
+def test_a_fallback_that_cannot_be_asked_hides_nothing_of_what_answers(stage: Stage) -> None:
+    watch(stage, RelevanceTrigger(measure="RR@10"), ProviderErrorsTrigger(of=Of.BENCHMARK))
+    stage.model("v1").down = True
+    assert outcomes(look(stage)) == {"relevance": "error", "provider-errors": "pass"}
+    stage.model("v1").down = False
+    assert outcomes(look(stage)) == {"relevance": "pass", "provider-errors": "pass"}
+
+
 def test_missing_documents_are_found_by_the_sample(stage: Stage) -> None:
     watch(stage, MissingDocumentsTrigger(lag=3))
     damage(stage, every=10)
@@ -191,9 +193,28 @@ def test_lag_is_a_figure_of_its_own(stage: Stage) -> None:
 
 
 def test_a_dropped_collection_is_a_failure_and_no_doubt(stage: Stage) -> None:
-    watch(stage, SearchProbesTrigger())
+    watch(stage, SearchProbesTrigger(in_a_row=1))
     stage.backend.drop(stage.release("v2").collection)
     assert outcomes(look(stage)) == {"search-probes": "fail"}
+    assert pointer(stage).active == "v1"
+
+
+def test_a_deleted_document_that_is_back_does_not_wait_for_a_second_look(stage: Stage) -> None:
+    watch(stage, SearchProbesTrigger())
+    space = stage.space("v2")
+    kept = space.collection.stored([DocumentId("d5")], with_vectors=True)
+    assert kept.vectors is not None
+    stage.write({"d5": None})
+    for release in ("v1", "v2"):
+        catch_up(stage.session, stage.space(release))
+    assert set(outcomes(look(stage)).values()) == {"pass"}
+    with stage.store.read() as view:
+        row = view.log.get(INDEX, [DocumentId("d5")])[DocumentId("d5")]
+    chunk = Chunk(text="back", start=0, end=4, digest="d")
+    entry = Entry(document=DocumentId("d5"), lsn=Lsn(row.lsn + 1), chunks=[chunk], slots=1)
+    space.collection.put([entry], SpaceMatrix(space.release.fingerprint, kept.vectors))
+    seen = look(stage)
+    assert outcomes(seen)["search-probes:deleted-document"] == "fail"
     assert pointer(stage).active == "v1"
 
 
@@ -386,6 +407,36 @@ def test_two_guards_do_not_both_look(stage: Stage) -> None:
     stage.kill(first)
     seen = look(stage, second, after=timedelta(0))  # the dead one's lease is not waited for
     assert seen.decision is not None
+    assert pointer(stage).active == "v1"
+
+
+def test_the_checklist_says_whether_anybody_looks(stage: Stage) -> None:
+    def said() -> tuple[Status, str]:
+        found = [one for one in check(stage.session, INDEX) if one.check == "guard"]
+        return (found[0].status, found[0].summary) if found else (Status.SKIPPED, "")
+
+    assert said() == (Status.SKIPPED, "")
+    watch(stage, ModelDriftTrigger(then=Act.FREEZE))
+    assert said() == (
+        Status.WARNING,
+        "the policy declares 1 triggers, and nobody looks: never",
+    )
+    look(stage)
+    assert said() == (Status.OK, "look 1 at epoch 2: no trigger fires")
+    stage.clock.advance(timedelta(minutes=16))
+    assert said()[0] is Status.WARNING
+    stage.model("v2").changed = True
+    look(stage)
+    assert said() == (Status.WARNING, "look 2 at epoch 2: model-drift fired")
+
+
+def test_a_figure_without_bounds_is_kept_as_text(stage: Stage) -> None:
+    metrics = FakeMetrics()
+    watch(stage, PrometheusTrigger(name="p", url="http://m", query="q", above=1))
+    metrics.values["q"] = float("inf")
+    seen = look(stage, metrics=metrics)
+    assert seen.look is not None
+    assert seen.look.results[0].figures["value"] == "inf"
     assert pointer(stage).active == "v1"
 
 

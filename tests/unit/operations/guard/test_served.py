@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
-from tests.unit.operations.guard.watching import guard, look, outcomes, pointer, prepare, watch
+from tests.unit.operations.guard.watching import guard, look, outcomes, pointer, watch
 
 from repoint.domain.ids import ProcessId, ReleaseName
 from repoint.domain.telemetry import Arm, Count, Period, Tally
@@ -21,13 +18,6 @@ from repoint.domain.triggers import (
 from repoint.operations.telemetry.retention import FINEST
 from repoint.ports.store.traffic import Measured
 from repoint.testing.stage import INDEX, Stage
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage(folder=tmp_path / "stage") as stage:
-        prepare(stage)
-        yield stage
 
 
 def served(
