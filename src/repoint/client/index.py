@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from repoint.client import asking, catchup, comparing
-from repoint.client.asking import Conditions
+from repoint.client import catchup, comparing
+from repoint.client.answering import AnsweringIndex
 from repoint.client.keeping import Keeper
-from repoint.domain.access import Action
 from repoint.domain.catchup import DeadLetter
 from repoint.domain.document import Document, Json
-from repoint.domain.filters import Filter
 from repoint.domain.ids import DocumentId, IndexName, release_name
 from repoint.domain.operation import Freeze
 from repoint.domain.pointer import Move, Pointer
@@ -26,7 +24,6 @@ from repoint.operations import (
     ending,
     freeze,
     promote,
-    query,
     releases,
     rollback,
     status,
@@ -34,10 +31,7 @@ from repoint.operations import (
 from repoint.operations.diff import DiffReport
 from repoint.operations.diff_releases import ReleasesReport
 from repoint.operations.promote import PromoteOptions, PromoteReport
-from repoint.operations.query import Answer
 from repoint.operations.rollback import Replay, RollbackOptions, RollbackReport
-from repoint.operations.routing import Route
-from repoint.operations.session import authorise
 from repoint.operations.status import IndexStatus
 from repoint.operations.sync import AppliedNow, Follower, Progress, SyncPlan, SyncReport
 from repoint.ports.store import Appended
@@ -46,27 +40,17 @@ from repoint.wiring.workspace import Workspace
 
 if TYPE_CHECKING:
     from repoint.client.judging import Judging
-    from repoint.client.traffic import Traffic
-    from repoint.domain.telemetry import Window
 
 #: What a writer waits for besides the log: nothing, the release that answers, every live one.
 Wait: TypeAlias = Literal["active", "all"] | None
 
 
-class Index:
+class Index(AnsweringIndex):
     """An index by name. Safe to use from many threads; cheap to make."""
 
     def __init__(self, workspace: Workspace, name: IndexName, *, keeper: Keeper) -> None:
-        self._workspace = workspace
-        self._session = workspace.session
-        self._name = name
+        super().__init__(workspace, name)
         self._keeper = keeper
-        self._may_read = False
-
-    @property
-    def name(self) -> str:
-        """The index's stable name."""
-        return self._name
 
     # Documents
 
@@ -107,62 +91,6 @@ class Index:
 
     # Reading
 
-    def search(
-        self,
-        text: str,
-        *,
-        k: int = 10,
-        filter: str | Conditions | Filter | None = None,  # noqa: A002 - the field's word
-        release: str | None = None,
-    ) -> Answer:
-        """Return the best ``k`` documents of whoever answers now, stamped with who it was.
-
-        ``filter`` is text (``group = "x" and year >= 2020``), a mapping of fields to values,
-        or a tree. ``release`` asks a live release by name, past the pointer.
-
-        Raises:
-            RefusedMoveError: nothing was promoted yet.
-            BadFilterError, UnknownFieldError: the filter cannot be applied.
-            UnconfirmedRouteError: this process cannot tell who answers.
-        """
-        self._authorise_reading()
-        if release is None:
-            return asking.ask(self._workspace, self._name, text, k=k, given=filter)
-        where = asking.checked(self._workspace.router, self._name, filter)
-        space = self._session.spaces.open(self.release(release))
-        hits, timings = query.ask(space, text, limit=k, where=where, clock=self._session.clock)
-        return Answer(
-            index=self._name, release=space.release.name, epoch=None, hits=hits, timings=timings
-        )
-
-    def route(self) -> Route:
-        """Return who answers now: release, epoch, collection and ``embed_query`` as one.
-
-        For applications that search with their own client. Ask for it anew for every
-        query; it costs microseconds.
-        """
-        self._authorise_reading()
-        return self._workspace.router.resolve(self._name)
-
-    def telemetry(self, *, since: datetime | timedelta) -> Window:
-        """Return what was measured of live queries since then, by release and arm.
-
-        What this process has counted so far is included; others store theirs every 5 s.
-        """
-        from repoint.operations import telemetry  # noqa: PLC0415 - a rollback needs none of it
-
-        self._workspace.live.flush()
-        now = self._session.clock.now()
-        start = since if isinstance(since, datetime) else now - since
-        return telemetry.read(self._session, self._name, since=start)
-
-    def telemetry_totals(self) -> Window:
-        """Return everything that was ever measured of live queries: figures only rise."""
-        from repoint.operations import telemetry  # noqa: PLC0415 - as above
-
-        self._workspace.live.flush()
-        return telemetry.totals(self._session, self._name)
-
     def status(self) -> IndexStatus:
         """Return who answers and how far every live release is behind."""
         return status.status(self._session, self._name)
@@ -192,12 +120,6 @@ class Index:
             self._session, self._name, release_name(name), whole, self._workspace.drivers
         )
 
-    def release(self, name: str) -> Release:
-        """Return a release by name."""
-        self._authorise_reading()
-        with self._session.store.read() as view:
-            return view.releases.get(self._name, release_name(name))
-
     def releases(self) -> Sequence[Release]:
         """Return all releases, oldest first."""
         self._authorise_reading()
@@ -210,13 +132,6 @@ class Index:
         from repoint.client.judging import Judging  # noqa: PLC0415 - a rollback needs none of it
 
         return Judging(self._session, self._name)
-
-    @property
-    def traffic(self) -> Traffic:
-        """Trying a release on live queries."""
-        from repoint.client.traffic import Traffic  # noqa: PLC0415 - a rollback needs none of it
-
-        return Traffic(self._session, self._name)
 
     # Catching up
 
@@ -368,11 +283,6 @@ class Index:
         self._keeper.wake()
         self.wait(wait)
         return done
-
-    def _authorise_reading(self) -> None:
-        if not self._may_read:  # once a handle: roles are not looked up on the hot path
-            authorise(self._session, Action.READ, self._name)
-            self._may_read = True
 
 
 def _loaded(spec: Path | str) -> ReleaseSpec:

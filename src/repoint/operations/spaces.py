@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from repoint.domain.errors import RetiredError
 from repoint.domain.ids import Fingerprint
@@ -98,6 +98,11 @@ class Spaces:
     def alias(self, release: Release) -> str:
         """Return the name that a release's database has for its index."""
         return self._drivers.alias(release.spec.backend, release.index)
+
+    def fresh(self, space: Space) -> Space:
+        """Return the same space with an empty query cache of its own."""
+        embedding = self.embedding(space.release.spec, space.release.fingerprint)
+        return replace(space, embedding=embedding)
 
     def forget(self, release: Release) -> None:
         """Close nothing, but open the release afresh the next time it is asked for."""

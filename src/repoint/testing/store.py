@@ -46,7 +46,12 @@ from repoint.testing.store_samples import (
     with_documents,
     with_index,
 )
-from repoint.testing.store_traffic import ShadowSuite, TelemetrySuite
+from repoint.testing.store_traffic import (
+    CanarySuite,
+    FeedbackSuite,
+    ShadowSuite,
+    TelemetrySuite,
+)
 
 #: Long enough that only a broken store needs it; nothing waits for its end otherwise.
 PATIENCE_SECONDS = 30.0
@@ -286,6 +291,8 @@ class StoreSuite(
     PolicySuite,
     TelemetrySuite,
     ShadowSuite,
+    CanarySuite,
+    FeedbackSuite,
 ):
     """What every store promises; a concrete class brings ``store`` and ``another``."""
 

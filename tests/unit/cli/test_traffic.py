@@ -19,7 +19,7 @@ def candidate(shell: Shell) -> Shell:
 def test_a_shadow_is_begun_shown_and_ended(candidate: Shell) -> None:
     assert "no shadow" in candidate.ok("shadow", "docs")
     assert candidate.json("shadow", "docs", "v2", "--share", "50%")["shadow"]
-    assert "v2 is asked 0.5 of the live queries" in candidate.ok("shadow", "docs")
+    assert "v2 is asked 50 % of the live queries" in candidate.ok("shadow", "docs")
     assert "no longer" in candidate.ok("shadow", "docs", "--stop", "--reason", "enough")
     assert "had no shadow" in candidate.ok("shadow", "docs", "--stop")
 

@@ -11,7 +11,7 @@ from repoint.ports.store.log import DocumentLog, Indexes
 from repoint.ports.store.moves import Operations, Pointers, Processes
 from repoint.ports.store.records import Access, Audit
 from repoint.ports.store.releases import DeadLetters, Releases
-from repoint.ports.store.traffic import Shadows, Telemetry
+from repoint.ports.store.traffic import Feedback, Shadows, Telemetry
 
 
 class Transaction(Protocol):
@@ -90,6 +90,11 @@ class Transaction(Protocol):
     @property
     def shadows(self) -> Shadows:
         """Which releases get live queries as well."""
+        ...
+
+    @property
+    def feedback(self) -> Feedback:
+        """What came back of answers."""
         ...
 
 

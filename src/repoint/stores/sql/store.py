@@ -20,6 +20,7 @@ from repoint.stores.sql.access import SqlAccess
 from repoint.stores.sql.audit import SqlAudit
 from repoint.stores.sql.catchup import SqlCatchup
 from repoint.stores.sql.dead_letters import SqlDeadLetters
+from repoint.stores.sql.feedback import SqlFeedback
 from repoint.stores.sql.indexes import SqlIndexes
 from repoint.stores.sql.log import SqlDocumentLog
 from repoint.stores.sql.operations import SqlOperations
@@ -72,6 +73,7 @@ class SqlTransaction:
     policies: SqlPolicies
     telemetry: SqlTelemetry
     shadows: SqlShadows
+    feedback: SqlFeedback
 
     @staticmethod
     def on(connection: sa.Connection, *, clock: Clock) -> SqlTransaction:
@@ -92,6 +94,7 @@ class SqlTransaction:
             policies=SqlPolicies(connection),
             telemetry=SqlTelemetry(connection),
             shadows=SqlShadows(connection),
+            feedback=SqlFeedback(connection),
         )
 
 
