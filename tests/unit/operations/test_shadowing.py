@@ -48,6 +48,7 @@ class Desk:
     def counted(self, **wanted: int) -> Tally:
         """Return v2's tally once it has these counts."""
         patience = threading.Event()
+        found = Tally()
         for _ in range(2_000):
             self.meter.flush()
             found = telemetry.totals(self.stage.session, INDEX).of(V2, Arm.SHADOW)
@@ -91,7 +92,7 @@ def test_a_shadow_of_the_same_vectors_agrees_wholly(stage: Theatre) -> None:
     twin = replace(desk.shadow, release=ReleaseName("twin"))
     desk.serve(by=twin)
     desk.quiet()
-    patience = threading.Event()
+    patience, found = threading.Event(), Tally()
     for _ in range(2_000):
         desk.meter.flush()
         found = telemetry.totals(stage.session, INDEX).of(twin.release, Arm.SHADOW)
