@@ -65,6 +65,7 @@ def search(  # noqa: PLR0913 - each is an option that people type
             "arm": None if answer.epoch is None else answer.arm.value,
             "interleaved_with": answer.interleaved_with,
             "answer": answer.id or None,
+            "bridge": answer.bridge,
             "hits": [
                 {
                     "id": hit.document,
@@ -93,7 +94,8 @@ def search(  # noqa: PLR0913 - each is an option that people type
     if answer.id:
         who += f", {answer.arm}"
         door.out.say(f"answer {answer.id}")
-    door.out.say(f"answered by {answer.release} ({who}) in {spent:.1f} ms")
+    over = "" if answer.bridge is None else f" over bridge {answer.bridge}"
+    door.out.say(f"answered by {answer.release}{over} ({who}) in {spent:.1f} ms")
 
 
 @command(app, "route", example="repoint route docs --json", interrupted="nothing was changed")

@@ -50,7 +50,7 @@ def ask(workspace: Workspace, index: IndexName, asked: Question) -> Answer:
             )
             parts: Sequence[tuple[Answer, Space]] = ((answer, route.space),)
         else:
-            key = asked.text if asked.key is None else asked.key
+            key = asked.text if asked.key is None else str(asked.key)
             release, arm = arms.canary.release, Arm.CANARY
             route = arms.route(key, asked.tenant)
             release, arm = route.release, route.arm

@@ -67,7 +67,8 @@ def give(
 
 
 def _credits(clicked: Iterable[str], grades: Mapping[str, int] | None) -> dict[str, float]:
-    found = dict.fromkeys(clicked, 1.0)
+    # One id alone, not its letters.
+    found = dict.fromkeys((clicked,) if isinstance(clicked, str) else clicked, 1.0)
     for document, grade in (grades or {}).items():
         if grade < 0:
             raise BadInputError(f"the grade {grade} of {document!r} is below 0")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from repoint.domain.errors import BadInputError
 from repoint.domain.filters import Filter
-from repoint.domain.ids import Epoch, IndexName, ReleaseName
+from repoint.domain.ids import BridgeId, Epoch, IndexName, ReleaseName
 from repoint.domain.ranking import reciprocal_rank, weighted_sum
 from repoint.domain.spec import Fusion, HybridSpec
 from repoint.domain.telemetry import Arm
@@ -47,6 +47,8 @@ class Answer:
     id: str = ""
     #: The other release whose hits are in the list, of an interleaved answer.
     interleaved_with: ReleaseName | None = None
+    #: The bridge that the question went over; None: the release's own model embedded it.
+    bridge: BridgeId | None = None
 
 
 def search(
@@ -61,6 +63,7 @@ def search(
         hits=hits,
         timings=timings,
         arm=route.arm,
+        bridge=route.space.bridge,
     )
 
 

@@ -11,17 +11,18 @@ from typing import Final, Protocol
 import psycopg
 import pytest
 import sqlalchemy as sa
+from tests.unit.stores.guards import every_guard
 
 from repoint.domain.ids import DocumentId, Epoch, IndexName, Lsn, ReleaseName
 from repoint.domain.operation import Hold, Step
 from repoint.domain.rollout import Event
 from repoint.domain.telemetry import Arm
 from repoint.stores.sql import SqliteStore
-from repoint.stores.sql.migrations import initial_guards, judging_guards, traffic_guards
 from repoint.stores.sql.postgres import PostgresStore
 from repoint.stores.sql.store import SqlStore
 from repoint.stores.sql.tables import metadata
 from repoint.testing.postgres import PostgresServer
+from repoint.testing.store_bridges import bridge
 from repoint.testing.store_judging import POLICY, evaluation, query_set, run
 from repoint.testing.store_samples import (
     ANNA,
@@ -42,11 +43,7 @@ from repoint.wiring.clock import SystemClock
 
 ONE_MOVE: Final = Epoch(2)
 V3: Final = ReleaseName("v3")
-GUARDS: Final = {
-    **initial_guards.GUARDS,
-    **judging_guards.GUARDS,
-    **traffic_guards.GUARDS,
-}
+GUARDS: Final = every_guard()
 
 #: The pointer of ``fill`` stands at epoch 2 with v1 in front, and tries v2.
 MOVE: Final = (
@@ -115,6 +112,12 @@ BREAKS: Final = {
     ),
     "policies_are_append_only": "UPDATE policies SET content = '{}'",
     "policies_are_never_removed": "DELETE FROM policies",
+    "bridges_are_immutable": "UPDATE bridges SET retention = '{}'",
+    "bridges_are_never_removed": "DELETE FROM bridges",
+    "bridges_begin_disabled": (
+        "INSERT INTO bridges SELECT 'b-9', 9, index_name, release, source, source_fingerprint, "
+        "method, fitted, held_out, cosine, retention, weights, actor, at, 1 FROM bridges"
+    ),
     "rollout_keeps_its_policy": "UPDATE rollouts SET policy = 0 WHERE phase = 'preparing'",
     "canary_is_part_of_the_newest_move": CANARY.format(epoch=1, release="'v2'"),
     "canary_tries_another_release": CANARY.format(epoch=2, release="'v1'"),
@@ -410,6 +413,7 @@ def fill(store: SqlStore) -> None:
         tx.query_sets.add(query_set())
         tx.runs.add(run(called="summer"))
         tx.runs.add_evaluation(evaluation(candidate=run(), baseline=run()))
+        tx.bridges.add(bridge())
         tx.pointers.advance(tx.pointers.open_rollout(DOCS, V1, at=NOW), Event.ABORT, at=NOW)
         tx.pointers.open_rollout(DOCS, V2, at=NOW)
         tx.pointers.move(trying(tx.pointers.pointer(DOCS), canary()))

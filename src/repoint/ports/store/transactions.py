@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.judging import Policies, QuerySets, Runs
 from repoint.ports.store.log import DocumentLog, Indexes
@@ -95,6 +96,11 @@ class Transaction(Protocol):
     @property
     def feedback(self) -> Feedback:
         """What came back of answers."""
+        ...
+
+    @property
+    def bridges(self) -> Bridges:
+        """Maps into spaces whose query model is gone."""
         ...
 
 

@@ -18,6 +18,7 @@ from repoint.ports.clock import Clock
 from repoint.ports.store import ChangeFeed
 from repoint.stores.sql.access import SqlAccess
 from repoint.stores.sql.audit import SqlAudit
+from repoint.stores.sql.bridges import SqlBridges
 from repoint.stores.sql.catchup import SqlCatchup
 from repoint.stores.sql.dead_letters import SqlDeadLetters
 from repoint.stores.sql.feedback import SqlFeedback
@@ -74,6 +75,7 @@ class SqlTransaction:
     telemetry: SqlTelemetry
     shadows: SqlShadows
     feedback: SqlFeedback
+    bridges: SqlBridges
 
     @staticmethod
     def on(connection: sa.Connection, *, clock: Clock) -> SqlTransaction:
@@ -95,6 +97,7 @@ class SqlTransaction:
             telemetry=SqlTelemetry(connection),
             shadows=SqlShadows(connection),
             feedback=SqlFeedback(connection),
+            bridges=SqlBridges(connection),
         )
 
 
