@@ -24,7 +24,7 @@ _WIDTH = 70
     'repoint search docs "dosage" --release v2 --json',
     interrupted="a search changes nothing",
 )
-def search(
+def search(  # noqa: PLR0913 - each is an option that people type
     door: Door,
     *,
     index: IndexName,
@@ -40,15 +40,30 @@ def search(
             "--release", metavar="RELEASE", help="Ask a live release past the pointer."
         ),
     ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key", metavar="KEY", help="Whose question it is: one key, one release."
+        ),
+    ] = None,
+    tenant: Annotated[
+        str | None,
+        typer.Option("--tenant", metavar="NAME", help="Whose share of a canary counts."),
+    ] = None,
 ) -> None:
     """Ask whoever answers now, or a release by name."""
     with door.workspace() as opened:
-        answer = opened.index(index).search(question, k=k, filter=filter_, release=release)
+        answer = opened.index(index).search(
+            question, k=k, filter=filter_, release=release, key=key, tenant=tenant
+        )
     door.out.json(
         {
             "index": answer.index,
             "release": answer.release,
             "epoch": answer.epoch,
+            "arm": None if answer.epoch is None else answer.arm.value,
+            "interleaved_with": answer.interleaved_with,
+            "answer": answer.id or None,
             "bridge": answer.bridge,
             "hits": [
                 {
@@ -75,5 +90,8 @@ def search(
     timings = answer.timings
     spent = timings.embed_ms + timings.search_ms + timings.rerank_ms
     who = f"epoch {answer.epoch}" if answer.epoch is not None else "asked by name"
+    if answer.id:
+        who += f", {answer.arm}"
+        door.out.say(f"answer {answer.id}")
     over = "" if answer.bridge is None else f" over bridge {answer.bridge}"
     door.out.say(f"answered by {answer.release}{over} ({who}) in {spent:.1f} ms")

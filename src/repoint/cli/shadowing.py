@@ -9,7 +9,7 @@ import typer
 from repoint.cli.arguments import IndexName, Reason
 from repoint.cli.door import Door, command
 from repoint.cli.failures import plain
-from repoint.cli.shares import share_of
+from repoint.cli.shares import percent, share_of
 from repoint.domain.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def shadow(
             made = handle.traffic.shadow(release, share=share_of(share), reason=reason)
             door.out.json(_shape(index, made, None))
             door.out.say(
-                f"{made.share:.4g} of the live queries of {index} are also asked of {release}",
+                f"{percent(made.share)} of the live queries of {index} are also asked of "
+                f"{release}",
                 f"  -> what comes of it: repoint shadow {index}",
             )
             return
@@ -109,7 +110,7 @@ def _tell(out: Output, index: str, standing: Shadow | None, tally: Tally | None)
         out.say(f"{index} has no shadow", f"  -> repoint shadow {index} RELEASE")
         return
     out.say(
-        f"{standing.release} is asked {standing.share:.4g} of the live queries since "
+        f"{standing.release} is asked {percent(standing.share)} of the live queries since "
         f"{standing.at:%Y-%m-%d %H:%M:%S} UTC, by {standing.actor}",
         f"{tally.count(Count.QUERIES):,} asked, "
         f"{tally.count(Count.FAILED) + tally.count(Count.REFUSED):,} failed, "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from repoint.cli.failures import plain
 
 if TYPE_CHECKING:
+    from repoint.domain.canary import Canary
     from repoint.domain.document import Json
     from repoint.domain.errors import RepointError
     from repoint.domain.pointer import Move
@@ -23,6 +24,7 @@ def status(now: IndexStatus) -> dict[str, Json]:
         "active": now.active,
         "fallback": now.fallback,
         "candidate": now.candidate,
+        "canary": canary(now.canary),
         "epoch": now.epoch,
         "head": now.head,
         "frozen": now.freeze is not None,
@@ -78,6 +80,19 @@ def alias(found: AliasStanding | None, problem: RepointError | None) -> Json:
     }
 
 
+def canary(one: Canary | None) -> Json:
+    """Return the shape of a canary, wherever one is; null where there is none."""
+    if one is None:
+        return None
+    return {
+        "release": one.release,
+        "share": one.share,
+        "tenants": dict(one.tenants),
+        "since": one.since,
+        "interleaved": one.interleaved,
+    }
+
+
 def move(one: Move) -> Json:
     """Return the shape of one entry of ``history --json``."""
     return {
@@ -86,6 +101,7 @@ def move(one: Move) -> Json:
         "from": one.before.active,
         "to": one.after.active,
         "fallback": one.after.fallback,
+        "canary": canary(one.after.canary),
         "actor": one.actor,
         "reason": one.reason,
         "at": plain(one.at),

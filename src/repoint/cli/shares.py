@@ -7,6 +7,11 @@ import math
 from repoint.domain.errors import BadInputError
 
 
+def percent(share: float) -> str:
+    """Return a share as people read it."""
+    return f"{share * 100:.4g} %"
+
+
 def share_of(text: str) -> float:
     """Return what ``5%`` or ``0.05`` mean.
 

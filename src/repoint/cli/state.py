@@ -13,6 +13,7 @@ from repoint.cli.arguments import IndexName
 from repoint.cli.door import Door, command
 from repoint.cli.failures import plain
 from repoint.cli.output import columns, shortened
+from repoint.cli.shares import percent
 from repoint.domain.errors import RepointError
 from repoint.domain.readiness import failures as failed
 
@@ -84,7 +85,10 @@ def history(
                 f"{one.at:%Y-%m-%d %H:%M:%S}",
                 one.kind,
                 one.before.active,
-                one.after.active,
+                one.after.active
+                if one.after.canary is None
+                else f"{one.after.active}, {one.after.canary.release} "
+                f"{percent(one.after.canary.share)}",
                 one.actor,
                 shortened(one.reason, 60),
             )
@@ -176,6 +180,8 @@ def _who(now: IndexStatus) -> str:
             f"{now.index}: nothing was promoted, so nobody answers; the log is at {now.head:,}"
         )
     behind = f", {now.fallback} is its fallback" if now.fallback else ", without a fallback"
+    if now.canary is not None:
+        behind += f", {now.canary.release} is its canary at {percent(now.canary.share)}"
     return (
         f"{now.index}: {now.active} answers (epoch {now.epoch}){behind}; "
         f"the log is at {now.head:,}"

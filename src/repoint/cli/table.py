@@ -63,6 +63,14 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
             "shadowing",
             "Ask another release the live queries too, and compare; nobody gets its answers.",
         ),
+        "canary": Entry(
+            "canaries",
+            "Let a candidate answer a sticky share of the live queries, or show how it does.",
+        ),
+        "feedback": Entry(
+            "canaries",
+            "Say what became of an answer: which hits were clicked, or how they were judged.",
+        ),
         "telemetry": Entry(
             "telemetry", "Show what was measured of live queries, by release and arm."
         ),

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from repoint.client import asking, catchup, comparing
 from repoint.client.asking import Conditions
 from repoint.client.erasing import Erasing
+from repoint.client import catchup, comparing
+from repoint.client.answering import AnsweringIndex
 from repoint.client.keeping import Keeper
-from repoint.domain.access import Action
 from repoint.domain.catchup import DeadLetter
 from repoint.domain.document import Document, Json
-from repoint.domain.filters import Filter
 from repoint.domain.ids import DocumentId, IndexName, release_name
 from repoint.domain.operation import Freeze
 from repoint.domain.pointer import Move, Pointer
@@ -28,7 +28,6 @@ from repoint.operations import (
     freeze,
     privileges,
     promote,
-    query,
     releases,
     rollback,
     status,
@@ -38,10 +37,7 @@ from repoint.operations.diff_releases import ReleasesReport
 from repoint.operations.ending import Fate
 from repoint.operations.privileges import PrivilegesReport
 from repoint.operations.promote import PromoteOptions, PromoteReport
-from repoint.operations.query import Answer
 from repoint.operations.rollback import Replay, RollbackOptions, RollbackReport
-from repoint.operations.routing import Route
-from repoint.operations.session import authorise
 from repoint.operations.status import IndexStatus
 from repoint.operations.sync import AppliedNow, Follower, Progress, SyncPlan, SyncReport
 from repoint.ports.store import Appended
@@ -64,19 +60,12 @@ Wait: TypeAlias = Literal["active", "all"] | None
 
 
 class Index(Erasing):
+class Index(AnsweringIndex):
     """An index by name. Safe to use from many threads; cheap to make."""
 
     def __init__(self, workspace: Workspace, name: IndexName, *, keeper: Keeper) -> None:
-        self._workspace = workspace
-        self._session = workspace.session
-        self._name = name
+        super().__init__(workspace, name)
         self._keeper = keeper
-        self._may_read = False
-
-    @property
-    def name(self) -> str:
-        """The index's stable name."""
-        return self._name
 
     # Documents
 
@@ -208,12 +197,6 @@ class Index(Erasing):
         return releases.create(
             self._session, self._name, release_name(name), whole, self._workspace.drivers
         )
-
-    def release(self, name: str) -> Release:
-        """Return a release by name."""
-        self._authorise_reading()
-        with self._session.store.read() as view:
-            return view.releases.get(self._name, release_name(name))
 
     def releases(self) -> Sequence[Release]:
         """Return all releases, oldest first."""
@@ -424,11 +407,6 @@ class Index(Erasing):
         self._keeper.wake()
         self.wait(wait)
         return done
-
-    def _authorise_reading(self) -> None:
-        if not self._may_read:  # once a handle: roles are not looked up on the hot path
-            authorise(self._session, Action.READ, self._name)
-            self._may_read = True
 
 
 def _loaded(spec: Path | str) -> ReleaseSpec:

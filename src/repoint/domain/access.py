@@ -11,7 +11,7 @@ from typing import Final
 class Role(StrEnum):
     """What a person or a service is trusted with; each holds all that stands before it."""
 
-    #: Reads: search, status, history, check, diff.
+    #: Reads: search, status, history, check, diff; says what was clicked.
     VIEWER = "viewer"
     #: Changes documents, brings collections into step, measures releases.
     WRITER = "writer"
@@ -39,6 +39,8 @@ class Action(StrEnum):
     ROLLBACK = "rollback"
     ABORT = "abort"
     SHADOW = "shadow"
+    CANARY = "canary"
+    FEEDBACK = "feedback"
     FREEZE = "freeze"
     UNFREEZE = "unfreeze"
     ACCEPT = "accept"
@@ -65,6 +67,7 @@ class Action(StrEnum):
 NEEDS: Final[Mapping[Action, Role]] = MappingProxyType(
     {
         Action.READ: Role.VIEWER,
+        Action.FEEDBACK: Role.VIEWER,
         Action.WRITE: Role.WRITER,
         Action.SYNC: Role.WRITER,
         Action.CREATE_RELEASE: Role.WRITER,
@@ -76,6 +79,7 @@ NEEDS: Final[Mapping[Action, Role]] = MappingProxyType(
         Action.ROLLBACK: Role.OPERATOR,
         Action.ABORT: Role.OPERATOR,
         Action.SHADOW: Role.OPERATOR,
+        Action.CANARY: Role.OPERATOR,
         Action.FREEZE: Role.OPERATOR,
         Action.UNFREEZE: Role.OPERATOR,
         Action.ACCEPT: Role.OPERATOR,

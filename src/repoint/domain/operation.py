@@ -19,6 +19,7 @@ class OperationKind(StrEnum):
     ROLLBACK = "rollback"
     ACCEPT = "accept"
     DROP = "drop"
+    CANARY = "canary"
 
 
 class Step(StrEnum):

@@ -18,7 +18,7 @@ from repoint.domain.errors import TransitionRefusedError
 class Phase(StrEnum):
     """Where a rollout stands."""
 
-    #: The candidate is brought into step and judged.
+    #: The candidate is brought into step and judged, also by a canary's share of queries.
     PREPARING = "preparing"
     #: The candidate answers; the fallback is still written and ready.
     SOAKING = "soaking"
@@ -39,6 +39,10 @@ class Event(StrEnum):
     ROLL_BACK = "roll_back"
     ACCEPT = "accept"
     ABORT = "abort"
+    #: The candidate answers a share of live queries, or a larger one.
+    CANARY = "canary"
+    #: It answers a smaller share, or none any more.
+    END_CANARY = "end_canary"
 
 
 TRANSITIONS: Final[Mapping[tuple[Phase, Event], Phase]] = MappingProxyType(
@@ -46,13 +50,16 @@ TRANSITIONS: Final[Mapping[tuple[Phase, Event], Phase]] = MappingProxyType(
         (Phase.PREPARING, Event.ACTIVATE): Phase.ACCEPTED,
         (Phase.PREPARING, Event.PROMOTE): Phase.SOAKING,
         (Phase.PREPARING, Event.ABORT): Phase.ABORTED,
+        (Phase.PREPARING, Event.CANARY): Phase.PREPARING,
+        (Phase.PREPARING, Event.END_CANARY): Phase.PREPARING,
+        (Phase.PREPARING, Event.ROLL_BACK): Phase.ROLLED_BACK,
         (Phase.SOAKING, Event.ROLL_BACK): Phase.ROLLED_BACK,
         (Phase.SOAKING, Event.ACCEPT): Phase.ACCEPTED,
     }
 )
 
 #: Events that a freeze forbids.
-FORWARD: Final = frozenset({Event.ACTIVATE, Event.PROMOTE, Event.ACCEPT})
+FORWARD: Final = frozenset({Event.ACTIVATE, Event.PROMOTE, Event.ACCEPT, Event.CANARY})
 
 #: Phases in which a rollout is over; a new one may be opened.
 FINAL: Final = frozenset({Phase.ACCEPTED, Phase.ROLLED_BACK, Phase.ABORTED})

@@ -23,6 +23,14 @@ class Arm(StrEnum):
 
     #: It answers for the index.
     ACTIVE = "active"
+    #: It answers a canary's share of the keys.
+    CANARY = "canary"
+    #: It answers as many keys in place of what is active, from caches as new as a canary's.
+    BASELINE = "baseline"
+    #: It answers keys of a canary for which there is no baseline of equal size.
+    PINNED = "pinned"
+    #: Its answers and the candidate's are in one list.
+    INTERLEAVED = "interleaved"
     #: It was asked as well, and nobody was given its answer.
     SHADOW = "shadow"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from repoint.domain.access import Action
 from repoint.domain.adoption import Adoption, AdoptionState
@@ -22,6 +23,9 @@ from repoint.operations.acknowledge import is_alive
 from repoint.operations.freeze import require_thawed
 from repoint.operations.session import Session, authorise, in_turn, record
 from repoint.ports.store import Transaction
+
+#: How long an abort waits until every process has ended a canary.
+_ACK_TIMEOUT: Final = timedelta(seconds=5)
 
 
 @in_turn
@@ -65,7 +69,7 @@ def accept(
 
 @in_turn
 def abort(session: Session, index: IndexName, *, reason: str) -> ReleaseName:
-    """End the open rollout before any move; its release stays as it is. Return its name.
+    """End the open rollout, and a canary of it; its release stays as it is. Return its name.
 
     Raises:
         RefusedMoveError: no rollout is open.
@@ -73,6 +77,7 @@ def abort(session: Session, index: IndexName, *, reason: str) -> ReleaseName:
     """
     authorise(session, Action.ABORT, index, reason=reason)
     reconcile.clear_the_way(session, index)
+    _end_canary(session, index, reason=reason)
     with session.store.begin() as tx:
         rollout = tx.pointers.rollout(index)
         if rollout is None:
@@ -87,6 +92,33 @@ def abort(session: Session, index: IndexName, *, reason: str) -> ReleaseName:
             details={"release": rollout.release},
         )
         return rollout.release
+
+
+def _end_canary(session: Session, index: IndexName, *, reason: str) -> None:
+    """Let the active release answer everything again, if a candidate answers some."""
+    session.announce()
+    with session.store.begin() as tx:
+        pointer = tx.pointers.pointer(index)
+        if pointer.canary is None:
+            return
+        operation = moving.intend(
+            session,
+            tx,
+            kind=OperationKind.CANARY,
+            pointer=pointer,
+            release=pointer.canary.release,
+            reason=reason,
+        )
+    with moving.attempt(session, operation):
+        operation, after = moving.move(
+            session,
+            operation,
+            kind=MoveKind.END_CANARY,
+            event=Event.END_CANARY,
+            turn=Pointer.without_canary,
+            findings=(),
+        )
+    moving.settle(session, operation, after, ack_timeout=_ACK_TIMEOUT)
 
 
 @in_turn
@@ -227,6 +259,8 @@ def _roles(tx: Transaction, index: IndexName, name: ReleaseName) -> list[str]:
         held.append("it is active")
     if pointer.fallback == name:
         held.append(f"it is the fallback of {pointer.active}, which is in soak")
+    if pointer.canary is not None and pointer.canary.release == name:
+        held.append(f"its canary is on: repoint canary {index} --stop")
     if rollout is not None and rollout.release == name and pointer.active != name:
         held.append(f"its rollout is open ({rollout.phase}): repoint abort {index}")
     shadow = tx.shadows.get(index)

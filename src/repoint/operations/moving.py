@@ -113,10 +113,26 @@ def move(  # noqa: PLR0913 - what turns, what was checked, and what still is
                 "epoch": after.epoch,
                 "from": before.active,
                 "to": after.active,
+                **_tried(after),
                 "checked": checked,
             },
         )
         return tx.operations.reach(operation, Step.MOVED), after
+
+
+def _tried(after: Pointer) -> dict[str, Json]:
+    """Return what the record of a move says of its canary; nothing where there is none."""
+    canary = after.canary
+    if canary is None:
+        return {}
+    return {
+        "canary": {
+            "release": canary.release,
+            "share": canary.share,
+            "tenants": dict(canary.tenants),
+            "interleaved": canary.interleaved,
+        }
+    }
 
 
 def align_alias(session: Session, pointer: Pointer) -> None:

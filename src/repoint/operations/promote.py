@@ -111,7 +111,7 @@ def ready(
 ) -> list[Finding]:
     """Return every finding that decides whether a candidate may be promoted."""
     release = space.release
-    _catch_up_if_close(session, space)
+    catch_up_if_close(session, space)
     with session.store.read() as view:
         watermark = view.catchup.watermark(release.index, release.name)
         findings = [
@@ -228,7 +228,8 @@ def _refuse(
     raise NotReadyError(index=release.index, release=release.name, findings=told)
 
 
-def _catch_up_if_close(session: Session, space: Space) -> None:
+def catch_up_if_close(session: Session, space: Space) -> None:
+    """Bring a candidate into step if that takes little."""
     release = space.release
     with session.store.read() as view:
         watermark = view.catchup.watermark(release.index, release.name)

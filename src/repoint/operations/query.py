@@ -11,7 +11,7 @@ from repoint.domain.ids import BridgeId, Epoch, IndexName, ReleaseName
 from repoint.domain.ranking import reciprocal_rank, weighted_sum
 from repoint.domain.spec import Fusion, HybridSpec
 from repoint.domain.telemetry import Arm
-from repoint.operations.routing import Route
+from repoint.operations.route import Route
 from repoint.operations.spaces import Space
 from repoint.ports.backend import Hit, SpaceVector
 from repoint.ports.clock import Clock
@@ -43,6 +43,10 @@ class Answer:
     timings: Timings
     #: Why this release was asked.
     arm: Arm = Arm.ACTIVE
+    #: What feedback on it names; empty while no canary is on.
+    id: str = ""
+    #: The other release whose hits are in the list, of an interleaved answer.
+    interleaved_with: ReleaseName | None = None
     #: The bridge that the question went over; None: the release's own model embedded it.
     bridge: BridgeId | None = None
 
@@ -58,6 +62,7 @@ def search(
         epoch=route.epoch,
         hits=hits,
         timings=timings,
+        arm=route.arm,
         bridge=route.space.bridge,
     )
 

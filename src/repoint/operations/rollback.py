@@ -216,7 +216,7 @@ def _intend(
             release=back.active,
             reason=reason,
             notes={
-                "failed": pointer.active,
+                "failed": pointer.on_trial,
                 "froze": not was_frozen,
                 "thaw": not was_frozen and not options.stay_frozen,
             },

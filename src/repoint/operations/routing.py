@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -22,11 +22,12 @@ from repoint.domain.errors import (
     UnavailableError,
     UnconfirmedRouteError,
 )
-from repoint.domain.ids import CollectionName, Epoch, IndexName, ReleaseName
+from repoint.domain.ids import Epoch, IndexName
 from repoint.domain.operation import Process
 from repoint.domain.pointer import Pointer
 from repoint.domain.shadow import Shadow
-from repoint.operations.spaces import Space, Spaces
+from repoint.operations.route import Arms, Route
+from repoint.operations.spaces import Spaces
 from repoint.ports.clock import Clock
 from repoint.ports.store import Store, Transaction
 
@@ -34,26 +35,6 @@ from repoint.ports.store import Store, Transaction
 LEASE: Final = timedelta(seconds=10)
 #: Longest wait for a change before the watcher looks whether it should end.
 _LOOK_S: Final = 0.02
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """Who answers, and all that is needed to ask: one release's model *and* collection."""
-
-    index: IndexName
-    release: ReleaseName
-    epoch: Epoch
-    space: Space
-
-    @property
-    def collection(self) -> CollectionName:
-        """Name of the release's collection in its backend."""
-        return self.space.release.collection
-
-    def embed_query(self, text: str) -> list[float]:
-        """Return the question's vector in this route's space, prefix and all."""
-        prepared = self.space.preparer.prepare_query(text)
-        return [float(value) for value in self.space.embedding.query(prepared).values]
 
 
 class Router:
@@ -113,7 +94,8 @@ class Router:
         """
         now = self._clock.monotonic()
         asleep = now - since >= self._lease.total_seconds()
-        replaced = self._routes.get(route.index) is not route
+        pointer = self._pointers.get(route.index)
+        replaced = pointer is None or pointer.epoch != route.epoch
         if now >= self._confirmed_until or (asleep and replaced):
             raise UnconfirmedRouteError(index=route.index, seconds=now - since)
 
@@ -174,12 +156,16 @@ class Router:
             )
         with self._store.read() as view:
             release = view.releases.get(pointer.index, pointer.active)
-        return Route(
+        route = Route(
             index=pointer.index,
             release=pointer.active,
             epoch=pointer.epoch,
             space=self._spaces.open(release),
         )
+        if pointer.canary is None:
+            return route
+        arms = Arms(self._store, self._spaces, active=route, canary=pointer.canary)
+        return replace(route, arms=arms)
 
     def _join(self, index: IndexName) -> None:
         """Start serving an index: registered and leased before the first answer."""
@@ -251,7 +237,9 @@ class Router:
         for index in list(self._pointers):
             if not self._stop.is_set():
                 with contextlib.suppress(RepointError):
-                    self._open(index)
+                    route = self._open(index)
+                    if route.arms is not None:
+                        route.arms.warm()
 
     def _confirm(self) -> None:
         started = self._clock.monotonic()

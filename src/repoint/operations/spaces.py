@@ -133,6 +133,10 @@ class Spaces:
             one.forget_queries()
         return held
 
+    def fresh(self, space: Space) -> Space:
+        """Return the same space with an empty query cache of its own."""
+        return replace(space, embedding=self._embedding(space.release))
+
     def forget(self, release: Release) -> None:
         """Close nothing, but open the release afresh the next time it is asked for."""
         with self._lock:

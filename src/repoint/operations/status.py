@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from repoint.domain.access import Action
+from repoint.domain.canary import Canary
 from repoint.domain.catchup import Backlog
 from repoint.domain.diagnosis import Diagnosis
 from repoint.domain.ids import Epoch, IndexName, Lsn, ReleaseName
@@ -45,6 +46,8 @@ class IndexStatus:
     active: ReleaseName | None
     fallback: ReleaseName | None
     candidate: ReleaseName | None
+    #: Who answers which share of the keys in place of the active release.
+    canary: Canary | None
     head: Lsn
     freeze: Freeze | None
     rollout: Rollout | None
@@ -92,6 +95,7 @@ def status(session: Session, index: IndexName) -> IndexStatus:
             active=pointer.active,
             fallback=pointer.fallback,
             candidate=candidate,
+            canary=pointer.canary,
             head=head,
             freeze=view.indexes.frozen(index),
             rollout=rollout,

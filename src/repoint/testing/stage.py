@@ -33,7 +33,8 @@ from repoint.domain.readiness import Finding
 from repoint.domain.release import Release
 from repoint.domain.spec import ChunkingSpec, ModelSpec, ReleaseSpec, RerankSpec
 from repoint.embedders.hashing import HashingEmbedder
-from repoint.operations import ending, promote, releases, rollback
+from repoint.operations import canary, ending, promote, releases, rollback
+from repoint.operations.canary import CanaryReport
 from repoint.operations.in_step import catch_up
 from repoint.operations.promote import PromoteOptions, PromoteReport
 from repoint.operations.rollback import RollbackOptions, RollbackReport
@@ -398,6 +399,36 @@ class Stage:
             INDEX,
             ReleaseName(name),
             reason="it is good",
+            ack_timeout=timedelta(seconds=1),
+        )
+
+    def canary(
+        self,
+        name: str,
+        *,
+        share: float,
+        tenants: Mapping[str, float] | None = None,
+        interleaved: bool = False,
+        by: Session | None = None,
+    ) -> CanaryReport:
+        """Let a candidate answer a share of the keys."""
+        return canary.set_(
+            by or self.session,
+            INDEX,
+            ReleaseName(name),
+            share=share,
+            tenants=(tenants or {}).items(),
+            interleaved=interleaved,
+            reason="try it",
+            ack_timeout=timedelta(seconds=1),
+        )
+
+    def stop_canary(self, *, by: Session | None = None) -> CanaryReport:
+        """End the canary."""
+        return canary.stop(
+            by or self.session,
+            INDEX,
+            reason="enough",
             ack_timeout=timedelta(seconds=1),
         )
 

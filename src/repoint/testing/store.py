@@ -45,7 +45,6 @@ from repoint.testing.store_samples import (
     with_documents,
     with_index,
 )
-from repoint.testing.store_traffic import ShadowSuite, TelemetrySuite
 
 #: Long enough that only a broken store needs it; nothing waits for its end otherwise.
 PATIENCE_SECONDS = 30.0
@@ -283,8 +282,6 @@ class StoreSuite(
     BridgeSuite,
     GuardSuite,
     DrillSuite,
-    TelemetrySuite,
-    ShadowSuite,
     AdoptionRecordSuite,
     DiagnosisSuite,
     ErasureSuite,

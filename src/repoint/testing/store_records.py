@@ -254,7 +254,7 @@ class PointerSuite(Suite):
         with store.begin() as tx:
             opened = tx.pointers.open_rollout(DOCS, V1, at=NOW)
             with pytest.raises(TransitionRefusedError):
-                tx.pointers.advance(opened, Event.ROLL_BACK, at=SOON)
+                tx.pointers.advance(opened, Event.ACCEPT, at=SOON)
             soaking = tx.pointers.advance(opened, Event.PROMOTE, at=SOON)
             with pytest.raises(ConflictError):
                 tx.pointers.advance(opened, Event.ABORT, at=LATER)

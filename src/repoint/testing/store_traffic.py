@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
+from repoint.domain.canary import Canary
 from repoint.domain.errors import NotFoundError
-from repoint.domain.ids import IndexName, ProcessId, ReleaseName
+from repoint.domain.ids import Epoch, IndexName, ProcessId, ReleaseName
+from repoint.domain.pointer import Move, MoveKind, Pointer
 from repoint.domain.shadow import Shadow
 from repoint.domain.telemetry import ALL_TIME, UNKNOWN, Arm, Count, Period, Stage, Tally
 from repoint.ports.store import Store
 from repoint.ports.store.traffic import Measured
 from repoint.testing.conformance import Suite
-from repoint.testing.store_samples import ANNA, DOCS, NOW, ONE, TWO, V1, V2, with_index
+from repoint.testing.store_samples import (
+    ANNA,
+    DOCS,
+    NOW,
+    ONE,
+    TWO,
+    V1,
+    V2,
+    promotion,
+    with_index,
+)
 
 TEN = timedelta(seconds=10)
 HOUR = timedelta(hours=1)
@@ -156,3 +169,120 @@ class ShadowSuite(Suite):
         with_index(store)
         with store.begin() as tx, pytest.raises(NotFoundError):
             tx.shadows.put(shadow(ReleaseName("v9")))
+
+
+class FeedbackSuite(Suite):
+    """What came back of answers."""
+
+    def test_a_unit_is_counted_once_and_in_the_order_of_coming(
+        self, store: Store, another: Store
+    ) -> None:
+        """[once]: what came first stays."""
+        with_index(store)
+        since = Epoch(2)
+        given = [("b", Arm.CANARY, 1.0), ("a", Arm.BASELINE, 0.0), ("b", Arm.CANARY, 0.0)]
+        with store.begin() as tx:
+            counted = [
+                tx.feedback.add(DOCS, since=since, unit=unit, arm=arm, outcome=outcome, at=NOW)
+                for unit, arm, outcome in given
+            ]
+            assert counted == [True, True, False]
+            assert tx.feedback.add(
+                DOCS, since=Epoch(3), unit="b", arm=Arm.CANARY, outcome=0.5, at=NOW
+            )
+        with another.read() as view:
+            assert view.feedback.outcomes(DOCS, since=since) == [
+                (Arm.CANARY, 1.0),
+                (Arm.BASELINE, 0.0),
+            ]
+            assert view.feedback.outcomes(DOCS, since=Epoch(3)) == [(Arm.CANARY, 0.5)]
+            assert view.feedback.outcomes(DOCS, since=Epoch(9)) == []
+
+    def test_the_first_secret_stays(self, store: Store) -> None:
+        """[secret-stays]: answers given before are still known."""
+        with_index(store)
+        with store.begin() as tx:
+            assert tx.feedback.secret(DOCS) is None
+            tx.feedback.keep_secret(DOCS, "one")
+            tx.feedback.keep_secret(DOCS, "two")
+            assert tx.feedback.secret(DOCS) == b"one"
+
+    def test_an_unknown_index_has_no_feedback(self, store: Store) -> None:
+        """Nothing can be stored for it."""
+        no = IndexName("no")
+        with store.begin() as tx:
+            with pytest.raises(NotFoundError):
+                tx.feedback.keep_secret(no, "one")
+            with pytest.raises(NotFoundError):
+                tx.feedback.add(
+                    no, since=Epoch(1), unit="u", arm=Arm.CANARY, outcome=1.0, at=NOW
+                )
+
+
+class CanarySuite(Suite):
+    """The pointer's canary, a part of its moves."""
+
+    def test_a_canary_is_read_back_with_the_pointer_and_its_history(
+        self, store: Store, another: Store
+    ) -> None:
+        """Every field of it, before and after each move."""
+        with_index(store)
+        tried = canary()
+        with store.begin() as tx:
+            tx.pointers.move(promotion(tx.pointers.pointer(DOCS), V1))
+            tx.pointers.move(trying(tx.pointers.pointer(DOCS), tried))
+            tx.pointers.move(trying(tx.pointers.pointer(DOCS), replace(tried, share=0.5)))
+            tx.pointers.move(trying(tx.pointers.pointer(DOCS), None))
+        with another.read() as view:
+            assert view.pointers.pointer(DOCS).canary is None
+            newest, grown, began, first = view.pointers.moves(DOCS)
+            (alone,) = view.pointers.moves(DOCS, limit=1)
+        assert alone == newest
+        assert (first.before.canary, first.after.canary) == (None, None)
+        assert (began.before.canary, began.after.canary) == (None, tried)
+        assert (grown.before.canary, grown.after.canary) == (tried, replace(tried, share=0.5))
+        assert (newest.before.canary, newest.after.canary) == (grown.after.canary, None)
+        assert [move.after.active for move in (newest, grown, began)] == [V1] * 3
+
+    def test_a_move_from_another_canary_is_none_of_the_pointer_s(self, store: Store) -> None:
+        """A mover who has not seen the canary changes nothing."""
+        with_index(store)
+        with store.begin() as tx:
+            tx.pointers.move(promotion(tx.pointers.pointer(DOCS), V1))
+            tx.pointers.move(trying(tx.pointers.pointer(DOCS), canary()))
+        seen = replace(canary(), share=0.9)
+        with store.begin() as tx:
+            before = replace(tx.pointers.pointer(DOCS), canary=seen)
+            with pytest.raises(ValueError, match="none of"):
+                tx.pointers.move(trying(before, None))
+            assert tx.pointers.pointer(DOCS).canary == canary()
+
+    def test_a_canary_of_a_release_that_is_not_there_moves_nothing(self, store: Store) -> None:
+        """The move goes with it."""
+        with_index(store)
+        with store.begin() as tx:
+            tx.pointers.move(promotion(tx.pointers.pointer(DOCS), V1))
+        unknown = replace(canary(), release=ReleaseName("v9"))
+        with pytest.raises(NotFoundError), store.begin() as tx:
+            tx.pointers.move(trying(tx.pointers.pointer(DOCS), unknown))
+        with store.read() as view:
+            assert view.pointers.pointer(DOCS).epoch == 1
+
+
+def canary() -> Canary:
+    """Return a canary of v2 that begins at epoch 2."""
+    tenants = (("acme", 1.0), ("«ü»", 0.125))
+    return Canary(release=V2, share=0.05, tenants=tenants, since=Epoch(2), interleaved=True)
+
+
+def trying(before: Pointer, tried: Canary | None) -> Move:
+    """Return the move to a canary, or with None to the end of one."""
+    return Move(
+        kind=MoveKind.END_CANARY if tried is None else MoveKind.CANARY,
+        before=before,
+        after=before.without_canary() if tried is None else before.with_canary(tried),
+        actor=ANNA,
+        reason="try",
+        at=NOW,
+        checked={},
+    )

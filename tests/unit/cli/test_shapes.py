@@ -121,6 +121,17 @@ def test_live_traffic_prints_the_shapes_that_are_promised(shell: Shell) -> None:
     assert shape(shell.json("telemetry", "docs")) == PROMISED["telemetry"]
 
 
+def test_a_canary_prints_the_shapes_that_are_promised(shell: Shell) -> None:
+    shell.promoted()
+    shell.ok("accept", "docs", "v2")
+    began = ["canary", "docs", "v1", "--share", "50%", "--tenant", "acme=10%"]
+    assert shape(shell.json(*began)) == PROMISED["canary"]
+    assert shape(shell.json("canary", "docs")) == PROMISED["canary show"]
+    answers = (shell.json("search", "docs", "number", "--key", f"u{n}") for n in range(30))
+    answer = next(str(one["answer"]) for one in answers if one["answer"])
+    assert shape(shell.json("feedback", "docs", answer)) == PROMISED["feedback"]
+
+
 def test_an_error_is_json_on_standard_error_and_nothing_else(docs: Shell) -> None:
     result = docs.run("search", "nosuch", "a question", "--json")
     assert result.exit_code == 3

@@ -92,8 +92,7 @@ def test_a_shadow_of_the_same_vectors_agrees_wholly(stage: Theatre) -> None:
     twin = replace(desk.shadow, release=ReleaseName("twin"))
     desk.serve(by=twin)
     desk.quiet()
-    patience = threading.Event()
-    found = Tally()
+    patience, found = threading.Event(), Tally()
     for _ in range(2_000):
         desk.meter.flush()
         found = telemetry.totals(stage.session, INDEX).of(twin.release, Arm.SHADOW)

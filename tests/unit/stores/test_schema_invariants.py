@@ -15,9 +15,10 @@ from tests.unit.stores.guards import every_guard
 
 from repoint.domain.adoption import AdoptionState
 from repoint.domain.guarding import DecisionState
-from repoint.domain.ids import DocumentId, IndexName, Lsn, ReleaseName
+from repoint.domain.ids import DocumentId, Epoch, IndexName, Lsn, ReleaseName
 from repoint.domain.operation import Hold, Step
 from repoint.domain.rollout import Event
+from repoint.domain.telemetry import Arm
 from repoint.stores.sql import SqliteStore
 from repoint.stores.sql.postgres import PostgresStore
 from repoint.stores.sql.store import SqlStore
@@ -42,16 +43,21 @@ from repoint.testing.store_samples import (
     release,
     with_documents,
 )
-from repoint.testing.store_traffic import measured, shadow
+from repoint.testing.store_traffic import canary, measured, shadow, trying
 from repoint.wiring.clock import SystemClock
 
+ONE_MOVE: Final = Epoch(2)
 V3: Final = ReleaseName("v3")
 GUARDS: Final = every_guard()
 
-#: The pointer of ``fill`` stands at epoch 1 with v1 in front.
+#: The pointer of ``fill`` stands at epoch 2 with v1 in front, and tries v2.
 MOVE: Final = (
     "INSERT INTO moves SELECT index_name, {epoch}, kind, {before}, NULL, 'v2', NULL, "
     "actor, reason, at, checked FROM moves LIMIT 1"
+)
+CANARY: Final = (
+    "INSERT INTO canaries SELECT index_name, {epoch}, {release}, share, tenants, since, "
+    "interleaved FROM canaries LIMIT 1"
 )
 RECORD: Final = (
     "INSERT INTO audit SELECT {sequence}, at, actor, action, index_name, outcome, reason, "
@@ -80,8 +86,8 @@ BREAKS: Final = {
     "attempts_never_fall": "UPDATE ranges SET attempt = 0 WHERE number = 2",
     "done_stays_done": "UPDATE ranges SET done = 0 WHERE number = 1",
     "slots_never_fall": "UPDATE slots SET slots = slots - 1",
-    "epoch_rises_by_one": MOVE.format(epoch=3, before="'v1'"),
-    "moves_are_a_chain": MOVE.format(epoch=2, before="'v2'"),
+    "epoch_rises_by_one": MOVE.format(epoch=4, before="'v1'"),
+    "moves_are_a_chain": MOVE.format(epoch=3, before="'v2'"),
     "moves_are_append_only": "UPDATE moves SET reason = 'another'",
     "moves_are_never_removed": "DELETE FROM moves",
     "finished_operation_stays_finished": (
@@ -122,6 +128,15 @@ BREAKS: Final = {
     "erasures_never_go_back": "UPDATE erasures SET stage = 'open' WHERE id = 'e-1'",
     "erasures_are_never_removed": "DELETE FROM erasures",
     "rollout_keeps_its_policy": "UPDATE rollouts SET policy = 0 WHERE phase = 'preparing'",
+    "canary_is_part_of_the_newest_move": CANARY.format(epoch=1, release="'v2'"),
+    "canary_tries_another_release": CANARY.format(epoch=2, release="'v1'"),
+    "canaries_are_append_only": "UPDATE canaries SET share = 1",
+    "canaries_are_never_removed": "DELETE FROM canaries",
+    "canary_is_never_dropped": "UPDATE releases SET state = 'dropped' WHERE name = 'v2'",
+    "answer_key_is_kept": "UPDATE answer_keys SET secret = 'another'",
+    "answer_key_is_never_removed": "DELETE FROM answer_keys",
+    "feedback_is_append_only": "UPDATE feedback SET outcome = 0",
+    "feedback_is_never_removed": "DELETE FROM feedback",
     "rollout_begins_with_the_policy_in_force": (
         "INSERT INTO rollouts VALUES (9, 'docs', 'v2', 'preparing', 1, 1, 0)"
     ),
@@ -199,7 +214,7 @@ CONSTRAINTS: Final = {
         "windows_pkey",
     ),
     "a_pointer_names_releases": (
-        """INSERT INTO moves SELECT index_name, 2, kind, 'v1', NULL, 'v9', NULL, actor, reason,
+        """INSERT INTO moves SELECT index_name, 3, kind, 'v1', NULL, 'v9', NULL, actor, reason,
         at, checked FROM moves LIMIT 1""",
         "FOREIGN KEY",
         "moves_index_name_after_active_fkey",
@@ -227,6 +242,30 @@ CONSTRAINTS: Final = {
         baseline_run, k, actor, at FROM evaluations""",
         "evaluations.index_name, evaluations.ordinal",
         "evaluation_ordinal_unique",
+    ),
+    "outcome_is_between_0_and_1": (
+        """INSERT INTO feedback SELECT index_name, since, 'new', 9, arm, 1.5, at
+        FROM feedback""",
+        "outcome_is_between_0_and_1",
+        "outcome_is_between_0_and_1",
+    ),
+    "feedback_ordinal_unique": (
+        """INSERT INTO feedback SELECT index_name, since, 'new', ordinal, arm, outcome, at
+        FROM feedback""",
+        "feedback.index_name, feedback.since, feedback.ordinal",
+        "feedback_ordinal_unique",
+    ),
+    "canary_share_is_a_share": (
+        """INSERT INTO canaries SELECT index_name, epoch, release, 1.5, tenants, since,
+        interleaved FROM canaries""",
+        "canary_share_is_a_share",
+        "canary_share_is_a_share",
+    ),
+    "canary_began_before": (
+        """INSERT INTO canaries SELECT index_name, epoch, release, share, tenants, 3,
+        interleaved FROM canaries""",
+        "canary_began_before",
+        "canary_began_before",
     ),
     "shadow_share_is_a_share": (
         "UPDATE shadows SET share = 1.5",
@@ -452,6 +491,9 @@ def fill(store: SqlStore) -> None:
         tx.bridges.add(bridge())
         tx.pointers.advance(tx.pointers.open_rollout(DOCS, V1, at=NOW), Event.ABORT, at=NOW)
         tx.pointers.open_rollout(DOCS, V2, at=NOW)
+        tx.pointers.move(trying(tx.pointers.pointer(DOCS), canary()))
+        tx.feedback.keep_secret(DOCS, "secret")
+        tx.feedback.add(DOCS, since=ONE_MOVE, unit="u", arm=Arm.CANARY, outcome=1.0, at=NOW)
         tx.telemetry.put([measured()])
         tx.shadows.put(shadow())
         tx.operations.begin(operation("first"))

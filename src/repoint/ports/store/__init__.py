@@ -16,7 +16,7 @@ from repoint.ports.store.log import Appended, DocumentLog, Indexes
 from repoint.ports.store.moves import Operations, Pointers, Processes
 from repoint.ports.store.records import Access, Audit
 from repoint.ports.store.releases import DeadLetters, Releases
-from repoint.ports.store.traffic import Shadows, Telemetry
+from repoint.ports.store.traffic import Feedback, Shadows, Telemetry
 from repoint.ports.store.transactions import ChangeFeed, Store, Transaction
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "DocumentLog",
     "Drills",
     "Erasures",
+    "Feedback",
     "Guarding",
     "Indexes",
     "Operations",

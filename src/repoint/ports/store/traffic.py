@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from repoint.domain.ids import IndexName, ProcessId
+from repoint.domain.ids import Epoch, IndexName, ProcessId
 from repoint.domain.shadow import Shadow
-from repoint.domain.telemetry import Period, Tally
+from repoint.domain.telemetry import Arm, Period, Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,4 +73,33 @@ class Shadows(Protocol):
 
     def remove(self, index: IndexName) -> None:
         """Let the index have none; twice is no error."""
+        ...
+
+
+class Feedback(Protocol):
+    """What came back of answers that were given while a canary was on."""
+
+    def keep_secret(self, index: IndexName, secret: str) -> None:
+        """Let answers of the index be signed with it; the first one stays [secret-stays]."""
+        ...
+
+    def secret(self, index: IndexName) -> bytes | None:
+        """Return what answers are signed with, None before the first canary."""
+        ...
+
+    def add(
+        self,
+        index: IndexName,
+        *,
+        since: Epoch,
+        unit: str,
+        arm: Arm,
+        outcome: float,
+        at: datetime,
+    ) -> bool:
+        """Record an outcome; False when the unit has one already, which stays [once]."""
+        ...
+
+    def outcomes(self, index: IndexName, *, since: Epoch) -> list[tuple[Arm, float]]:
+        """Return the outcomes of one canary, in the order in which they came."""
         ...

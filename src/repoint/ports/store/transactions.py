@@ -16,7 +16,7 @@ from repoint.ports.store.log import DocumentLog, Indexes
 from repoint.ports.store.moves import Operations, Pointers, Processes
 from repoint.ports.store.records import Access, Audit
 from repoint.ports.store.releases import DeadLetters, Releases
-from repoint.ports.store.traffic import Shadows, Telemetry
+from repoint.ports.store.traffic import Feedback, Shadows, Telemetry
 
 
 class Transaction(Protocol):
@@ -125,6 +125,11 @@ class Transaction(Protocol):
     @property
     def erasures(self) -> Erasures:
         """What was erased, and what is being erased."""
+        ...
+
+    @property
+    def feedback(self) -> Feedback:
+        """What came back of answers."""
         ...
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
 
+from repoint.domain.canary import Canary
 from repoint.domain.errors import ConflictError, StaleEpochError
 from repoint.domain.ids import Actor, Epoch, IndexName, ReleaseName
 from repoint.domain.operation import Rollout
@@ -16,6 +18,7 @@ from repoint.stores.sql.indexes import require_index
 from repoint.stores.sql.policies import newest_version
 from repoint.stores.sql.releases import require_release
 from repoint.stores.sql.tables import moves, rollouts
+from repoint.stores.sql.traffic_tables import canaries
 
 _OPEN = tuple(phase.value for phase in Phase if phase not in FINAL)
 
@@ -64,6 +67,8 @@ class SqlPointers:
                 checked=codec.encode(move.checked),
             )
         )
+        if move.after.canary is not None:
+            self._add_canary(move.after, move.after.canary)
 
     def moves(self, index: IndexName, *, limit: int | None = None) -> list[Move]:
         """Return the moves, newest first."""
@@ -73,7 +78,43 @@ class SqlPointers:
             .order_by(moves.c.epoch.desc())
             .limit(limit)
         )
-        return [_move(row) for row in self._connection.execute(newest)]
+        found = self._connection.execute(newest).all()
+        tried = self._canaries(index, above=found[-1].epoch - 2) if found else {}
+        return [_move(row, tried) for row in found]
+
+    def _canaries(self, index: IndexName, *, above: int) -> dict[int, Canary]:
+        """Return the canaries of the moves above an epoch."""
+        found = self._connection.execute(
+            sa.select(canaries).where(canaries.c.index_name == index, canaries.c.epoch > above)
+        )
+        return {
+            row.epoch: Canary(
+                release=ReleaseName(row.release),
+                share=row.share,
+                tenants=tuple(
+                    (name, float(share))
+                    for name, share in codec.decode(row.tenants).items()
+                    if isinstance(share, int | float)
+                ),
+                since=Epoch(row.since),
+                interleaved=bool(row.interleaved),
+            )
+            for row in found
+        }
+
+    def _add_canary(self, pointer: Pointer, canary: Canary) -> None:
+        require_release(self._connection, pointer.index, canary.release)
+        self._connection.execute(
+            sa.insert(canaries).values(
+                index_name=pointer.index,
+                epoch=pointer.epoch,
+                release=canary.release,
+                share=canary.share,
+                tenants=codec.encode(dict(canary.tenants)),
+                since=canary.since,
+                interleaved=canary.interleaved,
+            )
+        )
 
     def open_rollout(self, index: IndexName, release: ReleaseName, *, at: datetime) -> Rollout:
         """Open a rollout at PREPARING."""
@@ -143,7 +184,7 @@ def _release(name: str | None) -> ReleaseName | None:
     return None if name is None else ReleaseName(name)
 
 
-def _move(row: sa.Row[tuple[object, ...]]) -> Move:
+def _move(row: sa.Row[tuple[object, ...]], tried: Mapping[int, Canary]) -> Move:
     index = IndexName(row.index_name)
     return Move(
         kind=MoveKind(row.kind),
@@ -152,12 +193,14 @@ def _move(row: sa.Row[tuple[object, ...]]) -> Move:
             epoch=Epoch(row.epoch - 1),
             active=_release(row.before_active),
             fallback=_release(row.before_fallback),
+            canary=tried.get(row.epoch - 1),
         ),
         after=Pointer(
             index=index,
             epoch=Epoch(row.epoch),
             active=_release(row.after_active),
             fallback=_release(row.after_fallback),
+            canary=tried.get(row.epoch),
         ),
         actor=Actor(row.actor),
         reason=row.reason,

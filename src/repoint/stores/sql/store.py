@@ -25,6 +25,7 @@ from repoint.stores.sql.dead_letters import SqlDeadLetters
 from repoint.stores.sql.diagnoses import SqlDiagnoses
 from repoint.stores.sql.drills import SqlDrills
 from repoint.stores.sql.erasures import SqlErasures
+from repoint.stores.sql.feedback import SqlFeedback
 from repoint.stores.sql.guarding import SqlGuarding
 from repoint.stores.sql.indexes import SqlIndexes
 from repoint.stores.sql.log import SqlDocumentLog
@@ -88,6 +89,7 @@ class SqlTransaction:
     adoptions: SqlAdoptions
     diagnoses: SqlDiagnoses
     erasures: SqlErasures
+    feedback: SqlFeedback
 
     @staticmethod
     def on(connection: sa.Connection, *, clock: Clock) -> SqlTransaction:
@@ -114,6 +116,7 @@ class SqlTransaction:
             adoptions=SqlAdoptions(connection),
             diagnoses=SqlDiagnoses(connection),
             erasures=SqlErasures(connection),
+            feedback=SqlFeedback(connection),
         )
 
 

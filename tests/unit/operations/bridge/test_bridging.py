@@ -26,7 +26,7 @@ from repoint.operations.bridge import bridging
 from repoint.operations.bridge.bridging import FitOptions
 from repoint.operations.evaluate import Options, evaluate
 from repoint.operations.query import search
-from repoint.operations.routing import Route
+from repoint.operations.route import Route
 from repoint.operations.session import Session
 from repoint.operations.sync import Follower
 from repoint.testing.stage import INDEX, UNMEASURED, Stage
