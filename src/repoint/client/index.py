@@ -46,6 +46,7 @@ from repoint.sources.files.record import document_of
 from repoint.wiring.workspace import Workspace
 
 if TYPE_CHECKING:
+    from repoint.client.feeding import Feeding
     from repoint.client.judging import Judging
     from repoint.client.routing import Routing
 
@@ -108,6 +109,13 @@ class Index:
         """Return when the active release, or every live one, has what is in the log now."""
         if wait is not None:
             self._keeper.wait(wait)
+
+    @property
+    def feeding(self) -> Feeding:
+        """The systems of record that this index is fed from."""
+        from repoint.client.feeding import Feeding  # noqa: PLC0415 - as routing
+
+        return Feeding(self._session, self._name)
 
     # Reading
 
@@ -172,7 +180,12 @@ class Index:
 
     def check(self) -> list[Finding]:
         """Return the rollback checklist."""
-        return check.check(self._session, self._name)
+        from repoint.client import rendering  # noqa: PLC0415 - a rollback needs none of it
+
+        return [
+            *check.check(self._session, self._name),
+            *rendering.findings(self._session, self._name),
+        ]
 
     # Releases
 

@@ -47,6 +47,7 @@ class Action(StrEnum):
     DROP = "drop"
     ERASE = "erase"
     RECONCILE = "reconcile"
+    SOURCE = "source"
     POLICY = "policy"
     GRANT = "grant"
     MIGRATE_STORE = "migrate-store"
@@ -72,6 +73,7 @@ NEEDS: Final[Mapping[Action, Role]] = MappingProxyType(
         Action.RETIRE: Role.OPERATOR,
         Action.HOLD: Role.OPERATOR,
         Action.RECONCILE: Role.OPERATOR,
+        Action.SOURCE: Role.OPERATOR,
         Action.POLICY: Role.APPROVER,
         Action.OVERRIDE: Role.APPROVER,
         Action.RELEASE_HOLD: Role.APPROVER,

@@ -42,6 +42,8 @@ READING: Final = {
     "store show": ["store", "show"],
     "backends": ["backends"],
     "policy show": ["policy", "show", "docs"],
+    "render": ["render", "docs"],
+    "render --forget": ["render", "docs", "--out", "x.json", "--forget"],
     "serve --new-key": ["serve", "--new-key", "shop"],
     "version": ["version"],
 }
@@ -70,6 +72,14 @@ def test_every_moving_command_prints_the_shape_that_is_promised(shell: Shell) ->
         "release create": ["release", "create", "docs", "v1", "--spec", spec],
         "sync": ["sync", "docs", "v1"],
         "promote": ["promote", "docs", "v1"],
+        "source add": [
+            *("source", "add", "docs", "dump", "--files", str(shell.folder)),
+            *("--pattern", "corpus.jsonl"),
+        ],
+        "source poll": ["source", "poll", "docs"],
+        "source list": ["source", "list", "docs"],
+        "source show": ["source", "show", "docs", "dump"],
+        "source remove": ["source", "remove", "docs", "dump"],
         "delete": ["delete", "docs", "d1", "--wait", "all"],
         "freeze": ["freeze", "docs", "--reason", "look"],
         "unfreeze": ["unfreeze", "docs"],

@@ -23,6 +23,7 @@
             MissingModelError
             InputRejectedError
             UnauthenticatedError
+            SweepRefusedError
         ConflictError                   someone moved first: read again, then decide again
             AlreadyExistsError
             StaleEpochError
@@ -35,6 +36,7 @@
             TooManyWaitingError
             StoreUnavailableError
             BackendUnavailableError
+            SourceUnavailableError
         CorruptionError                 an invariant is broken: stop and call a person
             MixedSpacesError
             DimensionsError
@@ -87,6 +89,7 @@ from repoint.domain.errors.refused import (
     NotReadyError,
     RefusedMoveError,
     RetiredError,
+    SweepRefusedError,
     TransitionRefusedError,
     UnauthenticatedError,
     UnsupportedError,
@@ -95,6 +98,7 @@ from repoint.domain.errors.unavailable import (
     BackendUnavailableError,
     ProviderAnswerError,
     RateLimitedError,
+    SourceUnavailableError,
     StoreUnavailableError,
     TooManyWaitingError,
     UnconfirmedRouteError,
@@ -133,8 +137,10 @@ __all__ = [
     "RefusedMoveError",
     "RepointError",
     "RetiredError",
+    "SourceUnavailableError",
     "StaleEpochError",
     "StoreUnavailableError",
+    "SweepRefusedError",
     "TooManyWaitingError",
     "TransitionRefusedError",
     "UnauthenticatedError",

@@ -7,6 +7,7 @@ Whatever an area refuses, it refuses before anything of the call is written.
 """
 
 from repoint.ports.store.catchup import Catchup
+from repoint.ports.store.feeding import Renderings, Sources
 from repoint.ports.store.judging import Policies, QuerySets, Runs
 from repoint.ports.store.log import Appended, DocumentLog, Indexes
 from repoint.ports.store.moves import Operations, Pointers, Processes
@@ -29,7 +30,9 @@ __all__ = [
     "Processes",
     "QuerySets",
     "Releases",
+    "Renderings",
     "Runs",
+    "Sources",
     "Store",
     "Transaction",
 ]

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from repoint.ports.store.catchup import Catchup
+from repoint.ports.store.feeding import Renderings, Sources
 from repoint.ports.store.judging import Policies, QuerySets, Runs
 from repoint.ports.store.log import DocumentLog, Indexes
 from repoint.ports.store.moves import Operations, Pointers, Processes
@@ -79,6 +80,16 @@ class Transaction(Protocol):
     @property
     def policies(self) -> Policies:
         """What must hold before a release may answer."""
+        ...
+
+    @property
+    def renderings(self) -> Renderings:
+        """Files that hold a route."""
+        ...
+
+    @property
+    def sources(self) -> Sources:
+        """Systems of record that feed an index."""
         ...
 
 

@@ -28,7 +28,9 @@ from repoint.stores.sql.policies import SqlPolicies
 from repoint.stores.sql.processes import SqlProcesses
 from repoint.stores.sql.query_sets import SqlQuerySets
 from repoint.stores.sql.releases import SqlReleases
+from repoint.stores.sql.renderings import SqlRenderings
 from repoint.stores.sql.runs import SqlRuns
+from repoint.stores.sql.sources import SqlSources
 
 
 class Database(Protocol):
@@ -68,6 +70,8 @@ class SqlTransaction:
     query_sets: SqlQuerySets
     runs: SqlRuns
     policies: SqlPolicies
+    renderings: SqlRenderings
+    sources: SqlSources
 
     @staticmethod
     def on(connection: sa.Connection, *, clock: Clock) -> SqlTransaction:
@@ -86,6 +90,8 @@ class SqlTransaction:
             query_sets=SqlQuerySets(connection),
             runs=SqlRuns(connection),
             policies=SqlPolicies(connection),
+            renderings=SqlRenderings(connection),
+            sources=SqlSources(connection),
         )
 
 
