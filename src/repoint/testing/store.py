@@ -22,6 +22,7 @@ from repoint.ports.store import Store
 from repoint.testing.conformance import Suite
 from repoint.testing.store_access import AccessSuite, AuditSuite, ProcessSuite, process
 from repoint.testing.store_catchup import DeadLetterSuite, LeaseSuite, WindowSuite
+from repoint.testing.store_feeding import RenderingSuite, SourceSuite
 from repoint.testing.store_judging import PolicySuite, QuerySetSuite, RunSuite
 from repoint.testing.store_log import FieldSuite, IndexSuite, LogSuite
 from repoint.testing.store_records import (
@@ -283,6 +284,8 @@ class StoreSuite(
     QuerySetSuite,
     RunSuite,
     PolicySuite,
+    RenderingSuite,
+    SourceSuite,
 ):
     """What every store promises; a concrete class brings ``store`` and ``another``."""
 

@@ -15,7 +15,7 @@ class Renderings(Protocol):
     """Files that hold a route."""
 
     def put(self, rendering: Rendering) -> None:
-        """Record what a file holds now; the same host and path again replace it."""
+        """Record what a file holds now, by its host and path [rendering-by-place]."""
         ...
 
     def all(self, index: IndexName) -> list[Rendering]:
@@ -31,7 +31,7 @@ class Sources(Protocol):
     """Systems of record that feed an index, and how far each was read."""
 
     def add(self, source: Source) -> None:
-        """Store a source that nothing was read of yet.
+        """Store a source that nothing was read of yet [sources-are-kept].
 
         Raises:
             NotFoundError: no such index.
@@ -58,6 +58,8 @@ class Sources(Protocol):
     def advance(self, index: IndexName, name: SourceName, state: SourceState) -> SourceState:
         """Store how far a source was read; return it with its new revision.
 
+        One compare-and-set on the revision [position-is-fenced].
+
         Raises:
             ConflictError: somebody else advanced it since ``state`` was read.
         """
@@ -66,7 +68,7 @@ class Sources(Protocol):
     def note(
         self, index: IndexName, name: SourceName, ids: Iterable[DocumentId], *, sweep: int
     ) -> None:
-        """Record that the source has these documents, seen in this sweep."""
+        """Record that the source has these documents, seen in this sweep [sweeps]."""
         ...
 
     def unnote(self, index: IndexName, name: SourceName, ids: Sequence[DocumentId]) -> None:
