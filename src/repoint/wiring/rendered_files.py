@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import shlex
@@ -21,15 +20,9 @@ def rendered(tree: dict[str, Json], format_: RenderFormat) -> str:
     if format_ is RenderFormat.ENV:
         lines = [f"{name}={shlex.quote(value)}" for name, value in variables(tree).items()]
         return "\n".join(lines) + "\n"
-    from ruamel.yaml import YAML  # noqa: PLC0415 - slow to load
+    from repoint.wiring.spec_yaml import write_yaml  # noqa: PLC0415 - slow to load
 
-    writer = YAML(typ="safe", pure=True)
-    writer.default_flow_style = False
-    writer.allow_unicode = True
-    writer.sort_base_mapping_type_on_output = False
-    text = io.StringIO()
-    writer.dump(tree, text)
-    return text.getvalue()
+    return write_yaml(tree)
 
 
 def digest(path: str) -> str | None:

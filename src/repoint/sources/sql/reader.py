@@ -129,14 +129,19 @@ class SqlReader:
             )
             if name
         )
-        columns = [sa.column(name) for name in names]
-        page: sa.Select[tuple[object, ...]] = sa.select(*columns).select_from(self._from)
-        order = [self._id] if self._version is None else [self._version, self._id]
+        order, conditions = [self._id], list[sa.ColumnElement[bool]]()
         if self._version is not None:
-            page = page.where(self._version.is_not(None))
+            order.insert(0, self._version)
+            conditions.append(self._version.is_not(None))
         if after is not None:
-            page = page.where(self._beyond(*after))
-        rows = self._rows(page.order_by(*order).limit(_PAGE))
+            conditions.append(self._beyond(*after))
+        rows = self._rows(
+            sa.select(*(sa.column(name) for name in names))
+            .select_from(self._from)
+            .where(*conditions)
+            .order_by(*order)
+            .limit(_PAGE)
+        )
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def _beyond(self, version: Value | None, id_: Value | None) -> sa.ColumnElement[bool]:
