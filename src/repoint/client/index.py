@@ -180,12 +180,7 @@ class Index:
 
     def check(self) -> list[Finding]:
         """Return the rollback checklist."""
-        from repoint.client import rendering  # noqa: PLC0415 - a rollback needs none of it
-
-        return [
-            *check.check(self._session, self._name),
-            *rendering.findings(self._session, self._name),
-        ]
+        return check.check(self._session, self._name)
 
     # Releases
 

@@ -12,7 +12,6 @@ from typing import Final
 
 from repoint.domain.errors import BadInputError
 from repoint.domain.ids import IndexName
-from repoint.domain.readiness import Finding
 from repoint.domain.rendering import PREFIX, RenderFormat, Rendering, variables
 from repoint.domain.service_route import ServiceRoute
 from repoint.operations import renderings
@@ -96,7 +95,7 @@ class Renderer:
                 status=self._run(route) if self._command else None,
             )
         path, last = str(self._file), self.last()
-        if rendered_files.digest(path) != wanted:
+        if self._session.host.digest(path) != wanted:
             if last is not None and last.digest == wanted:
                 renderings.doubt(self._session, last)  # changed behind our back, and read so
             rendered_files.replace(self._file, text)
@@ -128,17 +127,13 @@ class Renderer:
                 stdout=_STANDARD_ERROR,
                 check=False,
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
             raise BadInputError(
-                f"the command {self._command[0]!r} cannot be run: {error.strerror or error}",
+                f"the command {self._command[0]!r} cannot be run: {why}",
                 hint="give a program's name or path; built-in words of a shell are none",
             ) from error
         return done.returncode
-
-
-def findings(session: Session, name: IndexName) -> list[Finding]:
-    """Compare every rendered file with the pointer."""
-    return renderings.findings(session, name, digest=rendered_files.digest)
 
 
 def forget(session: Session, name: IndexName, file: Path) -> bool:

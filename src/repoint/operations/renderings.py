@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from repoint.domain.access import Action
@@ -12,9 +11,6 @@ from repoint.domain.readiness import Finding, Status
 from repoint.domain.rendering import RenderFormat, Rendering
 from repoint.domain.service_route import ServiceRoute
 from repoint.operations.session import Session, authorise
-
-#: Gives the SHA-256 of a file of this machine; None where there is none.
-Digest = Callable[[str], str | None]
 
 
 def record(
@@ -59,14 +55,18 @@ def forget(session: Session, index: IndexName, *, path: str) -> bool:
         return tx.renderings.forget(index, host=session.host.name, path=path)
 
 
-def findings(session: Session, index: IndexName, *, digest: Digest) -> list[Finding]:
+def findings(session: Session, index: IndexName) -> list[Finding]:
     """Compare every rendered file with the pointer; one of another machine by its record."""
     with session.store.read() as view:
         pointer = view.pointers.pointer(index)
         known = view.renderings.all(index)
-    here = session.host.name
+    host = session.host
     return [
-        _finding(one, pointer, found=digest(one.path) if one.host == here else one.digest)
+        _finding(
+            one,
+            pointer,
+            found=host.digest(one.path) if one.host == host.name else one.digest,
+        )
         for one in known
     ]
 

@@ -25,14 +25,6 @@ def rendered(tree: dict[str, Json], format_: RenderFormat) -> str:
     return write_yaml(tree)
 
 
-def digest(path: str) -> str | None:
-    """Return the SHA-256 of a file; None where there is none that can be read."""
-    try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    except OSError:
-        return None
-
-
 def digest_of(text: str) -> str:
     """Return the SHA-256 that a file with this text has."""
     return hashlib.sha256(text.encode()).hexdigest()

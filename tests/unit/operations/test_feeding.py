@@ -238,7 +238,7 @@ def test_a_power_cut_anywhere_loses_nothing_and_the_next_poll_goes_on(
             Feeding(stage.session, INDEX).poll("crm", sweep=True)
             with stage.store.read() as view:
                 rows = view.log.rows(INDEX, above=Lsn(0), upto=view.log.head(INDEX))
-            texts = {row.id: row.document.text for row in rows if row.document}
+            texts = {str(row.id): row.document.text for row in rows if row.document}
             where = repr(fuse)
             assert texts["1"] == "changed", where
             assert texts["60"] == "new", where

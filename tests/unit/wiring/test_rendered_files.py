@@ -10,7 +10,9 @@ from ruamel.yaml import YAML
 from repoint.domain.document import Json
 from repoint.domain.errors import BadInputError
 from repoint.domain.rendering import RenderFormat
-from repoint.wiring.rendered_files import digest, digest_of, rendered, replace
+from repoint.wiring.clock import SystemClock
+from repoint.wiring.host import LocalHost
+from repoint.wiring.rendered_files import digest_of, rendered, replace
 
 NASTY = """it's "$(touch owned)" `id` \\ über\nand a second line: - {x}"""
 TREE: dict[str, Json] = {
@@ -48,7 +50,7 @@ def test_a_file_is_replaced_as_a_whole_and_keeps_its_permissions(tmp_path: Path)
     assert (file.read_text(encoding="utf-8"), file.stat().st_mode & 0o777) == ("new", 0o640)
     assert file.stat().st_ino != old
     assert list(tmp_path.iterdir()) == [file]
-    assert digest(str(file)) == digest_of("new")
+    assert LocalHost(SystemClock()).digest(str(file)) == digest_of("new")
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
@@ -63,4 +65,4 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 def test_where_nothing_can_be_written_nothing_changes(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="cannot be written"):
         replace(tmp_path / "no" / "such" / "file", "new")
-    assert digest(str(tmp_path / "no")) is None
+    assert LocalHost(SystemClock()).digest(str(tmp_path / "no")) is None
