@@ -14,6 +14,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Header, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from repoint.domain.errors import RepointError, StaleEpochError
 from repoint.domain.ids import Epoch, IndexName, index_name
@@ -140,29 +141,14 @@ class RouteApi:
         acknowledges each event with POST /route/ack, and again before its lease ends.
         """
         name, caller = await self._enter(request, index)
-        # Taken before the first byte, so that who finds no place is told so by a status.
-        place = self._hub.place()
-        place.__enter__()
-        try:
-            headers = {"Cache-Control": "no-store"}
-            if watcher is not None:
-                lease = await self._hub.confirm(
-                    _watcher(caller, watcher, name), self._hub.epoch(name), wait=0.0
-                )
-                headers["Repoint-Lease-Seconds"] = f"{lease:g}"
-            seen = _event_id(last_event_id)
-        except BaseException:
-            place.__exit__(None, None, None)
-            raise
-
-        async def stream() -> AsyncIterator[str]:
-            try:
-                async for event in self._events(name, seen):
-                    yield event
-            finally:
-                place.__exit__(None, None, None)
-
-        return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
+        headers = {"Cache-Control": "no-store"}
+        if watcher is not None:
+            lease = await self._hub.confirm(
+                _watcher(caller, watcher, name), self._hub.epoch(name), wait=0.0
+            )
+            headers["Repoint-Lease-Seconds"] = f"{lease:g}"
+        stream = self._events(name, _event_id(last_event_id))
+        return _Stream(stream, self._hub, headers=headers)
 
     async def acknowledge(self, request: Request, index: _INDEX, ack: AckBody) -> AckedBody:
         """Record that a watcher serves an epoch, and for how long it may.
@@ -252,6 +238,25 @@ def _event_id(text: str | None) -> Epoch:
         if text and text.isascii() and text.isdecimal() and len(text) < _DIGITS
         else -1
     )
+
+
+class _Stream(StreamingResponse):
+    """Events, sent from a place that is taken before the first byte and given back after."""
+
+    def __init__(
+        self, events: AsyncIterator[str], hub: Hub, *, headers: dict[str, str]
+    ) -> None:
+        super().__init__(events, media_type="text/event-stream", headers=headers)
+        self._hub = hub
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until the client goes away or the events end.
+
+        Raises:
+            TooManyWaitingError: no place is free; nothing was sent.
+        """
+        with self._hub.place():
+            await super().__call__(scope, receive, send)
 
 
 def _watcher(caller: Caller, name: str, index: IndexName) -> Watcher:
