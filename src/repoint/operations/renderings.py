@@ -77,7 +77,7 @@ def _finding(one: Rendering, pointer: Pointer, *, found: str | None) -> Finding:
     if found is None:
         what = "is gone"
     elif found != one.digest:
-        what = "was changed since it was rendered"
+        what = f"is not what its reader was last told of: {one.release} (epoch {one.epoch})"
     elif one.release != pointer.active:
         what = (
             f"still holds {one.release} (epoch {one.epoch}), not {pointer.active} "

@@ -81,7 +81,7 @@ def test_check_compares_the_file_with_the_pointer(live: Shell) -> None:
     live.ok("render", "docs", "--out", "route.json")
     file = live.folder / "route.json"
     file.write_text(file.read_text(encoding="utf-8") + " ", encoding="utf-8")
-    assert "was changed since it was rendered" in live.run("check", "docs").stdout
+    assert "is not what its reader was last told of" in live.run("check", "docs").stdout
     file.unlink()
     assert "is gone" in live.run("check", "docs").stdout
     assert live.json("render", "docs", "--out", "route.json", "--forget")["forgotten"] is True
