@@ -59,6 +59,9 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "backends": Entry(
             "databases", "List the databases that specs may name, and what each can do."
         ),
+        "bridge": Entry(
+            "bridges", "Reach a release whose query model is gone through a living model."
+        ),
         "worker": Entry("working", "Keep all live releases in step until told to stop."),
         "render": Entry("rendering", "Write the route into a file, for what is deployed anew."),
         "serve": Entry(

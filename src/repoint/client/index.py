@@ -46,13 +46,13 @@ from repoint.sources.files.record import document_of
 from repoint.wiring.workspace import Workspace
 
 if TYPE_CHECKING:
+    from repoint.client.bridging import Bridging
     from repoint.client.feeding import Feeding
     from repoint.client.judging import Judging
     from repoint.client.routing import Routing
 
 #: What a writer waits for besides the log: nothing, the release that answers, every live one.
 Wait: TypeAlias = Literal["active", "all"] | None
-
 
 #: A filter as fields and the values that each may have.
 Conditions: TypeAlias = Mapping[str, Scalar | Sequence[Scalar]]
@@ -80,9 +80,8 @@ class Index:
     ) -> Appended:
         """Write documents; once this returns, they are durable in the log.
 
-        Each is a mapping with ``id``, ``text`` and optionally ``title`` and ``metadata``.
-        All are written as one. ``wait`` also waits until the active release, or every live
-        one, has them.
+        Each is a mapping: ``id``, ``text``, optionally ``title`` and ``metadata``. All go in
+        as one. ``wait`` also waits until the active release, or every live one, has them.
 
         Raises:
             BadInputError: a document is malformed; nothing was written.
@@ -155,8 +154,7 @@ class Index:
     def route(self) -> Route:
         """Return who answers now: release, epoch, collection and ``embed_query`` as one.
 
-        For applications that search with their own client. Ask for it anew for every
-        query; it costs microseconds.
+        For applications with a client of their own. Ask anew for every query: microseconds.
         """
         self._authorise_reading()
         return self._workspace.router.resolve(self._name)
@@ -208,6 +206,13 @@ class Index:
         self._authorise_reading()
         with self._session.store.read() as view:
             return view.releases.all(self._name)
+
+    @property
+    def bridges(self) -> Bridging:
+        """Ways to a release whose query model is gone."""
+        from repoint.client.bridging import Bridging  # noqa: PLC0415 - for emergencies only
+
+        return Bridging(self._session, self._name)
 
     @property
     def judging(self) -> Judging:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.feeding import Renderings, Sources
 from repoint.ports.store.judging import Policies, QuerySets, Runs
@@ -90,6 +91,11 @@ class Transaction(Protocol):
     @property
     def sources(self) -> Sources:
         """Systems of record that feed an index."""
+        ...
+
+    @property
+    def bridges(self) -> Bridges:
+        """Maps into spaces whose query model is gone."""
         ...
 
 

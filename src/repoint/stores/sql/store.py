@@ -18,6 +18,7 @@ from repoint.ports.clock import Clock
 from repoint.ports.store import ChangeFeed
 from repoint.stores.sql.access import SqlAccess
 from repoint.stores.sql.audit import SqlAudit
+from repoint.stores.sql.bridges import SqlBridges
 from repoint.stores.sql.catchup import SqlCatchup
 from repoint.stores.sql.dead_letters import SqlDeadLetters
 from repoint.stores.sql.indexes import SqlIndexes
@@ -72,6 +73,7 @@ class SqlTransaction:
     policies: SqlPolicies
     renderings: SqlRenderings
     sources: SqlSources
+    bridges: SqlBridges
 
     @staticmethod
     def on(connection: sa.Connection, *, clock: Clock) -> SqlTransaction:
@@ -92,6 +94,7 @@ class SqlTransaction:
             policies=SqlPolicies(connection),
             renderings=SqlRenderings(connection),
             sources=SqlSources(connection),
+            bridges=SqlBridges(connection),
         )
 
 
