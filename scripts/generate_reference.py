@@ -27,6 +27,7 @@ from repoint.domain import errors
 from repoint.domain.access import NEEDS, Role
 from repoint.domain.errors import RepointError
 from repoint.domain.rollout import FINAL, FORWARD, TRANSITIONS, Phase
+from repoint.http.reference import http_reference
 from repoint.ports.backend import Capabilities
 from repoint.wiring.config import BackendConfig, Config
 from repoint.wiring.drivers import BACKENDS
@@ -229,6 +230,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
         "docs/reference/cli.md": cli_reference,
         "docs/reference/config.md": config_reference,
         "docs/reference/errors.md": errors_reference,
+        "docs/reference/http.md": http_reference,
         "docs/reference/json.md": json_reference,
         "docs/reference/policy.md": policy_reference,
         "docs/reference/roles.md": roles_reference,

@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "init": Entry("workspace", "Make a workspace: control store, config, one folder."),
         "index": Entry("indexes", "Make indexes and list them."),
         "ingest": Entry("documents", "Write documents from files into an index's log."),
+        "source": Entry("sources", "Feed an index from your own system of record."),
         "delete": Entry(
             "documents", "Write tombstones: every live release loses the documents."
         ),
@@ -98,6 +99,7 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
             "bridges", "Reach a release whose query model is gone through a living model."
         ),
         "worker": Entry("working", "Keep all live releases in step until told to stop."),
+        "render": Entry("rendering", "Write the route into a file, for what is deployed anew."),
         "serve": Entry(
             "serving",
             "Give routes over HTTP until told to stop: read, waited for, or as a stream.",

@@ -7,11 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from repoint.client import asking, catchup, comparing
-from repoint.client.asking import Conditions
-from repoint.client.erasing import Erasing
 from repoint.client import catchup, comparing
 from repoint.client.answering import AnsweringIndex
+from repoint.client.erasing import Erasing
 from repoint.client.keeping import Keeper
 from repoint.domain.catchup import DeadLetter
 from repoint.domain.document import Document, Json
@@ -48,19 +46,17 @@ if TYPE_CHECKING:
     from repoint.client.adopting import Adopted
     from repoint.client.bridging import Bridging
     from repoint.client.diagnosing import Source
+    from repoint.client.feeding import Feeding
     from repoint.client.guarding import Guarding, RunningGuard
     from repoint.client.judging import Judging
     from repoint.client.routing import Routing
-    from repoint.client.traffic import Traffic
     from repoint.domain.diagnosis import Diagnosis
-    from repoint.domain.telemetry import Window
 
 #: What a writer waits for besides the log: nothing, the release that answers, every live one.
 Wait: TypeAlias = Literal["active", "all"] | None
 
 
-class Index(Erasing):
-class Index(AnsweringIndex):
+class Index(AnsweringIndex, Erasing):
     """An index by name. Safe to use from many threads; cheap to make."""
 
     def __init__(self, workspace: Workspace, name: IndexName, *, keeper: Keeper) -> None:
@@ -74,9 +70,8 @@ class Index(AnsweringIndex):
     ) -> Appended:
         """Write documents; once this returns, they are durable in the log.
 
-        Each is a mapping with ``id``, ``text`` and optionally ``title`` and ``metadata``.
-        All are written as one. ``wait`` also waits until the active release, or every live
-        one, has them.
+        Each is a mapping: ``id``, ``text``, optionally ``title`` and ``metadata``. All go in
+        as one. ``wait`` also waits until the active release, or every live one, has them.
 
         Raises:
             BadInputError: a document is malformed; nothing was written.
@@ -104,63 +99,14 @@ class Index(AnsweringIndex):
         if wait is not None:
             self._keeper.wait(wait)
 
+    @property
+    def feeding(self) -> Feeding:
+        """The systems of record that this index is fed from."""
+        from repoint.client.feeding import Feeding  # noqa: PLC0415 - as routing
+
+        return Feeding(self._session, self._name)
+
     # Reading
-
-    def search(
-        self,
-        text: str,
-        *,
-        k: int = 10,
-        filter: str | Conditions | Filter | None = None,  # noqa: A002 - the field's word
-        release: str | None = None,
-    ) -> Answer:
-        """Return the best ``k`` documents of whoever answers now, stamped with who it was.
-
-        ``filter`` is text (``group = "x" and year >= 2020``), a mapping of fields to values,
-        or a tree. ``release`` asks a live release by name, past the pointer.
-
-        Raises:
-            RefusedMoveError: nothing was promoted yet.
-            BadFilterError, UnknownFieldError: the filter cannot be applied.
-            UnconfirmedRouteError: this process cannot tell who answers.
-        """
-        self._authorise_reading()
-        if release is None:
-            return asking.ask(self._workspace, self._name, text, k=k, given=filter)
-        where = asking.checked(self._workspace.router, self._name, filter)
-        space = self._session.spaces.open(self.release(release))
-        hits, timings = query.ask(space, text, limit=k, where=where, clock=self._session.clock)
-        return Answer(
-            index=self._name, release=space.release.name, epoch=None, hits=hits, timings=timings
-        )
-
-    def route(self) -> Route:
-        """Return who answers now: release, epoch, collection and ``embed_query`` as one.
-
-        For applications that search with their own client. Ask for it anew for every
-        query; it costs microseconds.
-        """
-        self._authorise_reading()
-        return self._workspace.router.resolve(self._name)
-
-    def telemetry(self, *, since: datetime | timedelta) -> Window:
-        """Return what was measured of live queries since then, by release and arm.
-
-        What this process has counted so far is included; others store theirs every 5 s.
-        """
-        from repoint.operations import telemetry  # noqa: PLC0415 - a rollback needs none of it
-
-        self._workspace.live.flush()
-        now = self._session.clock.now()
-        start = since if isinstance(since, datetime) else now - since
-        return telemetry.read(self._session, self._name, since=start)
-
-    def telemetry_totals(self) -> Window:
-        """Return everything that was ever measured of live queries: figures only rise."""
-        from repoint.operations import telemetry  # noqa: PLC0415 - as above
-
-        self._workspace.live.flush()
-        return telemetry.totals(self._session, self._name)
 
     @property
     def routing(self) -> Routing:
@@ -231,13 +177,6 @@ class Index(AnsweringIndex):
         It looks in a thread of its own, as the policy declares, and acts as ``guard``.
         """
         return self.guarding.run(dry_run=dry_run)
-
-    @property
-    def traffic(self) -> Traffic:
-        """Trying a release on live queries."""
-        from repoint.client.traffic import Traffic  # noqa: PLC0415 - a rollback needs none of it
-
-        return Traffic(self._session, self._name)
 
     def diagnose(
         self, release: str, *, baseline: str = "", queries: Source | None = None

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from repoint.client import rendering
+from repoint.client.rendering import Renderer
 from repoint.domain.errors import UnconfirmedRouteError
 from repoint.domain.ids import Epoch, IndexName
+from repoint.domain.rendering import RenderFormat, Rendering
 from repoint.domain.service_route import ServiceRoute
-from repoint.operations import alias
+from repoint.operations import alias, renderings
 from repoint.operations.alias import AliasStanding
 from repoint.operations.route_watch import RouteWatch, service_route
 from repoint.wiring.workspace import Workspace
@@ -37,11 +41,42 @@ class Routing:
         """
         return alias.look(self._workspace.session, self._name)
 
-    def follow(self, *, program: str = "", acknowledges: bool = True) -> Following:
+    def renderer(
+        self,
+        *,
+        format: str = "json",  # noqa: A002 - the word that users type
+        file: Path | None = None,
+        command: str = "",
+    ) -> Renderer:
+        """Return what renders the route into a file, and runs a command after a change.
+
+        Raises:
+            BadInputError: the command cannot be read.
+        """
+        return Renderer(
+            self._workspace.session,
+            self._name,
+            format_=RenderFormat(format),
+            file=file,
+            command=command,
+        )
+
+    def renderings(self) -> list[Rendering]:
+        """Return every file that is known to hold the route."""
+        return renderings.recorded(self._workspace.session, self._name)
+
+    def forget(self, file: Path) -> bool:
+        """Look at a rendered file no longer; False when it was not known."""
+        return rendering.forget(self._workspace.session, self._name, file)
+
+    def follow(
+        self, *, program: str = "", acknowledges: bool = True, served: int | None = None
+    ) -> Following:
         """Follow the pointer as a process that serves, until it is closed.
 
         With ``acknowledges`` a move counts as taken over once it is known here; without,
         once ``acknowledge`` says so: after a configuration was reloaded, for instance.
+        ``served`` is the epoch that is in use until then, where that is not the newest.
         """
         return Following(
             self._name,
@@ -51,16 +86,17 @@ class Routing:
                 lease=self._workspace.config.lease,
                 acknowledges=acknowledges,
             ),
+            served=served,
         )
 
 
 class Following:
     """One index's route, kept current by a thread. Close it, or use it in a ``with``."""
 
-    def __init__(self, name: IndexName, *, watch: RouteWatch) -> None:
+    def __init__(self, name: IndexName, *, watch: RouteWatch, served: int | None) -> None:
         self._name = name
         self._watch = watch
-        watch.join(name)
+        watch.join(name, served=None if served is None else Epoch(served))
 
     @property
     def epoch(self) -> int:

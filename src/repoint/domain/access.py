@@ -58,6 +58,7 @@ class Action(StrEnum):
     DRILL = "drill"
     ADOPT = "adopt"
     ABSORB = "absorb"
+    SOURCE = "source"
     POLICY = "policy"
     GRANT = "grant"
     MIGRATE_STORE = "migrate-store"
@@ -92,6 +93,7 @@ NEEDS: Final[Mapping[Action, Role]] = MappingProxyType(
         Action.DRILL: Role.OPERATOR,
         Action.ADOPT: Role.OPERATOR,
         Action.ABSORB: Role.OPERATOR,
+        Action.SOURCE: Role.OPERATOR,
         Action.POLICY: Role.APPROVER,
         Action.OVERRIDE: Role.APPROVER,
         Action.RELEASE_HOLD: Role.APPROVER,

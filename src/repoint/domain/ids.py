@@ -35,6 +35,8 @@ BridgeId = NewType("BridgeId", str)
 EvaluationId = NewType("EvaluationId", str)
 #: One stored diagnosis.
 DiagnosisId = NewType("DiagnosisId", str)
+#: A source's name, unique within its index.
+SourceName = NewType("SourceName", str)
 #: Who acts: an operating-system user, ``REPOINT_ACTOR`` or a key's owner.
 Actor = NewType("Actor", str)
 
@@ -69,6 +71,15 @@ def query_set_name(text: str) -> QuerySetName:
         InvalidNameError: it is not a letter followed by at most 62 of ``A-Za-z0-9_.-``.
     """
     return QuerySetName(_checked("query set", text))
+
+
+def source_name(text: str) -> SourceName:
+    """Return the text as a source's name.
+
+    Raises:
+        InvalidNameError: it is not a letter followed by at most 62 of ``A-Za-z0-9_.-``.
+    """
+    return SourceName(_checked("source", text))
 
 
 def actor_name(text: str) -> Actor:

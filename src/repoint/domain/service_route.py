@@ -31,6 +31,8 @@ class ServiceRoute:
     collection: CollectionName
     fingerprint: Fingerprint
     spec: ReleaseSpec
+    #: The bridge that questions go over since the query model is gone; None: it is not.
+    bridge: str | None = None
 
     @staticmethod
     def of(pointer: Pointer, release: Release) -> ServiceRoute:
@@ -42,6 +44,7 @@ class ServiceRoute:
             collection=release.collection,
             fingerprint=release.fingerprint,
             spec=release.spec,
+            bridge=None if release.bridge is None else release.bridge.id,
         )
 
     @property
@@ -71,6 +74,7 @@ class ServiceRoute:
             "min_score": self.spec.min_score,
             "rerank": spec["rerank"],
             "prompt": spec["prompt"],
+            "bridge": self.bridge,
         }
 
     def line(self) -> str:

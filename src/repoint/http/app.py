@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
+from starlette.types import Lifespan
 
 from repoint import __version__
 from repoint.http.access import Doorkeeper
 from repoint.http.hub import Hub
 from repoint.http.problems import MEDIA_TYPE, install
-from repoint.http.routes import RouteApi
+from repoint.http.routes import RouteApi, Serving
 from repoint.http.values import HealthBody, ProblemBody
 from repoint.wiring.workspace import Workspace
 
@@ -23,28 +24,28 @@ _PROBLEM = {
 }
 
 
-class _Running:
-    """The hub while the application runs; paths are known before that."""
+class Running:
+    """What requests are answered with while the application runs; none of it is before."""
 
     def __init__(self) -> None:
-        self._hub: Hub | None = None
+        self._serving: Serving | None = None
 
-    def hub(self) -> Hub:
+    def serving(self) -> Serving:
         """Return it."""
-        if self._hub is None:
+        if self._serving is None:
             raise RuntimeError("the application does not run")
-        return self._hub
+        return self._serving
 
-    def run(self, hub: Hub) -> None:
+    def run(self, serving: Serving) -> None:
         """Let requests have it from now on."""
-        self._hub = hub
+        self._serving = serving
 
 
 def make_app(
     workspace: Workspace, *, program: str, started: Callable[[Hub], None] | None = None
 ) -> FastAPI:
     """Return the HTTP API of a workspace; ``started`` is given its hub once it runs."""
-    config, running = workspace.config, _Running()
+    config, running = workspace.config, Running()
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
@@ -55,7 +56,8 @@ def make_app(
             most_waiting=config.http.most_waiting,
             program=program,
         )
-        running.run(hub)
+        door = Doorkeeper(workspace.session, config.http_keys)
+        running.run(Serving(hub=hub, door=door, longest_wait=config.http.longest_wait_seconds))
         if started is not None:
             started(hub)
         try:
@@ -63,6 +65,11 @@ def make_app(
         finally:
             await asyncio.to_thread(hub.close)
 
+    return described_app(running, lifespan=life)
+
+
+def described_app(running: Running, *, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """Return the API's paths and shapes; what answers them comes with its life."""
     app = FastAPI(
         title="repoint",
         version=__version__,
@@ -70,16 +77,12 @@ def make_app(
         openapi_url="/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
-        lifespan=life,
+        lifespan=lifespan,
     )
     install(app)
     app.include_router(_health())
-    api = RouteApi(
-        running.hub,
-        Doorkeeper(workspace.session, config.http_keys),
-        longest_wait=config.http.longest_wait_seconds,
-    )
-    app.include_router(api.router(), responses={"4XX": _PROBLEM, "5XX": _PROBLEM})
+    router = RouteApi(running.serving).router()
+    app.include_router(router, responses={"4XX": _PROBLEM, "5XX": _PROBLEM})
     return app
 
 

@@ -7,12 +7,14 @@ it or names it. Its answer says for how long it may go on (``Repoint-Lease-Secon
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from repoint.domain.errors import RepointError, StaleEpochError
 from repoint.domain.ids import Epoch, IndexName, index_name
@@ -40,23 +42,34 @@ _WATCHER = Annotated[
     WatcherName | None,
     Query(description="The client's own name, one a process: it serves `after_epoch` now."),
 ]
-_ETAG = Annotated[str | None, Header(alias="If-None-Match")]
-_LAST_ID = Annotated[str | None, Header(alias="Last-Event-ID")]
+_ETAG = Annotated[
+    str | None, Header(alias="If-None-Match", description="Answer once it is another one.")
+]
+_LAST_ID = Annotated[
+    str | None,
+    Header(alias="Last-Event-ID", description="The epoch seen last; it is not sent again."),
+]
+_INDEX = Annotated[str, Path(description="The index's name.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """What requests are answered with."""
+
+    hub: Hub
+    door: Doorkeeper
+    longest_wait: float
 
 
 class RouteApi:
     """The requests about routes, on one hub."""
 
-    def __init__(
-        self, hub: Callable[[], Hub], door: Doorkeeper, *, longest_wait: float
-    ) -> None:
-        self._running = hub
-        self._door = door
-        self._longest = longest_wait
+    def __init__(self, serving: Callable[[], Serving]) -> None:
+        self._serving = serving
 
     @property
     def _hub(self) -> Hub:
-        return self._running()
+        return self._serving().hub
 
     def router(self) -> APIRouter:
         """Return the paths."""
@@ -65,7 +78,7 @@ class RouteApi:
             "/route",
             summary="Who answers, now or once that changes",
             responses={
-                200: {"model": RouteBody},
+                200: {"model": RouteBody, "description": "The route"},
                 204: {"description": "Nothing changed while waiting"},
                 304: {"description": "The route is the one that If-None-Match names"},
             },
@@ -86,7 +99,7 @@ class RouteApi:
     async def read(
         self,
         request: Request,
-        index: str,
+        index: _INDEX,
         *,
         after_epoch: _AFTER = None,
         wait: _WAIT = 0.0,
@@ -99,7 +112,7 @@ class RouteApi:
         most. With `watcher` the request also says that the client serves `after_epoch` now.
         """
         name, caller = await self._enter(request, index)
-        wait = min(wait, self._longest)
+        wait = min(wait, self._serving().longest_wait)
         headers: dict[str, str] = {}
         if watcher is not None:
             known = self._hub.epoch(name)
@@ -117,7 +130,7 @@ class RouteApi:
     async def events(
         self,
         request: Request,
-        index: str,
+        index: _INDEX,
         *,
         watcher: _WATCHER = None,
         last_event_id: _LAST_ID = None,
@@ -128,31 +141,16 @@ class RouteApi:
         acknowledges each event with POST /route/ack, and again before its lease ends.
         """
         name, caller = await self._enter(request, index)
-        # Taken before the first byte, so that who finds no place is told so by a status.
-        place = self._hub.place()
-        place.__enter__()
-        try:
-            headers = {"Cache-Control": "no-store"}
-            if watcher is not None:
-                lease = await self._hub.confirm(
-                    _watcher(caller, watcher, name), self._hub.epoch(name), wait=0.0
-                )
-                headers["Repoint-Lease-Seconds"] = f"{lease:g}"
-            seen = _event_id(last_event_id)
-        except BaseException:
-            place.__exit__(None, None, None)
-            raise
+        headers = {"Cache-Control": "no-store"}
+        if watcher is not None:
+            lease = await self._hub.confirm(
+                _watcher(caller, watcher, name), self._hub.epoch(name), wait=0.0
+            )
+            headers["Repoint-Lease-Seconds"] = f"{lease:g}"
+        stream = self._events(name, _event_id(last_event_id))
+        return _Stream(stream, self._hub, headers=headers)
 
-        async def stream() -> AsyncIterator[str]:
-            try:
-                async for event in self._events(name, seen):
-                    yield event
-            finally:
-                place.__exit__(None, None, None)
-
-        return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
-
-    async def acknowledge(self, request: Request, index: str, ack: AckBody) -> AckedBody:
+    async def acknowledge(self, request: Request, index: _INDEX, ack: AckBody) -> AckedBody:
         """Record that a watcher serves an epoch, and for how long it may.
 
         Refused with `stale-epoch` when the pointer has moved on: read the route again.
@@ -167,7 +165,7 @@ class RouteApi:
             raise StaleEpochError(index=name, expected=ack.epoch, found=known)
         return AckedBody(index=name, epoch=ack.epoch, lease_seconds=lease)
 
-    async def leave(self, request: Request, index: str, watcher: WatcherName) -> Response:
+    async def leave(self, request: Request, index: _INDEX, watcher: WatcherName) -> Response:
         """Take a watcher out of the registry, so that no move waits for it."""
         name, caller = await self._enter(request, index)
         await self._hub.leave(_watcher(caller, watcher, name))
@@ -175,7 +173,7 @@ class RouteApi:
 
     async def _enter(self, request: Request, index: str) -> tuple[IndexName, Caller]:
         name = index_name(index)
-        caller = await self._door.admit(request, name)
+        caller = await self._serving().door.admit(request, name)
         await self._hub.join(name)
         return name, caller
 
@@ -240,6 +238,25 @@ def _event_id(text: str | None) -> Epoch:
         if text and text.isascii() and text.isdecimal() and len(text) < _DIGITS
         else -1
     )
+
+
+class _Stream(StreamingResponse):
+    """Events, sent from a place that is taken before the first byte and given back after."""
+
+    def __init__(
+        self, events: AsyncIterator[str], hub: Hub, *, headers: dict[str, str]
+    ) -> None:
+        super().__init__(events, media_type="text/event-stream", headers=headers)
+        self._hub = hub
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until the client goes away or the events end.
+
+        Raises:
+            TooManyWaitingError: no place is free; nothing was sent.
+        """
+        with self._hub.place():
+            await super().__call__(scope, receive, send)
 
 
 def _watcher(caller: Caller, name: str, index: IndexName) -> Watcher:

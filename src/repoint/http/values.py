@@ -46,6 +46,8 @@ class RouteBody(BaseModel):
     min_score: float | None
     rerank: dict[str, object] | None
     prompt: dict[str, object] | None
+    #: Not null: the query model is gone, so ask through repoint, which maps questions.
+    bridge: str | None
 
 
 WatcherName = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]

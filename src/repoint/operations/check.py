@@ -6,7 +6,7 @@ from repoint.domain.access import Action
 from repoint.domain.errors import RepointError
 from repoint.domain.ids import IndexName
 from repoint.domain.readiness import Finding, Status
-from repoint.operations import acknowledge, diff
+from repoint.operations import acknowledge, diff, renderings
 from repoint.operations.checks import behaviour, standing
 from repoint.operations.session import Session, authorise
 from repoint.operations.verify import SAMPLE
@@ -90,7 +90,7 @@ def check(session: Session, index: IndexName) -> list[Finding]:
                 )
             )
         findings.extend(_of(role, finding) for finding in of_release)
-    return findings
+    return [*findings, *renderings.findings(session, index)]
 
 
 def _of(role: str, finding: Finding) -> Finding:

@@ -76,8 +76,11 @@ class RouteWatch:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def join(self, index: IndexName) -> None:
+    def join(self, index: IndexName, *, served: Epoch | None = None) -> None:
         """Follow an index; registered at the epoch just read before this returns.
+
+        Where something older is still in use, ``served`` says which epoch: until a newer one
+        is acknowledged, this process counts as late.
 
         Raises:
             NotFoundError: no such index.
@@ -90,10 +93,11 @@ class RouteWatch:
             while True:
                 with self._session.store.read() as view:
                     epoch, route = _look(view, index)
-                self._write({**self._acknowledged, index: epoch})
+                in_use = epoch if served is None else min(served, epoch)
+                self._write({**self._acknowledged, index: in_use})
                 with self._changed:
                     self._epochs[index], self._routes[index] = epoch, route
-                    self._acknowledged[index] = epoch
+                    self._acknowledged[index] = in_use
                 # The thread may have heard of a move before it knew this index.
                 with self._session.store.read() as view:
                     if view.pointers.pointer(index).epoch == epoch:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from repoint.domain.errors import RepointError
+from repoint.domain.errors import RepointError, TooManyWaitingError
 from repoint.domain.ids import Actor, Epoch, IndexName, ProcessId
 from repoint.domain.operation import Process
 from repoint.operations.session import Session
@@ -47,14 +47,24 @@ _Job = tuple[ProcessId, Process | None, "Future[None]"]
 class Watchers:
     """Writes confirmations into the registry. Safe to use from many threads."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, most: int) -> None:
+        """Write nothing yet; at most so many watchers may hold a lease at a time."""
         self._session = session
+        self._most = most
+        self._counting = threading.Lock()
+        #: When the lease of each watcher ends.
+        self._leases: dict[ProcessId, float] = {}
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="repoint-watchers", daemon=True)
         self._thread.start()
 
     def confirm(self, watcher: Watcher, epoch: Epoch, *, lease: timedelta) -> Future[None]:
-        """Say that a watcher serves an epoch until its lease ends; done once durable."""
+        """Say that a watcher serves an epoch until its lease ends; done once durable.
+
+        Raises:
+            TooManyWaitingError: it is new, and as many as may hold leases already.
+        """
+        self._count(watcher.id, lease)
         now = self._session.clock.now()
         row = Process(
             id=watcher.id,
@@ -70,6 +80,8 @@ class Watchers:
 
     def leave(self, watcher: Watcher) -> Future[None]:
         """Say that a watcher has ended, so that no move waits for it."""
+        with self._counting:
+            self._leases.pop(watcher.id, None)
         return self._put(watcher.id, None)
 
     def close(self) -> None:
@@ -79,6 +91,15 @@ class Watchers:
         """
         self._jobs.put(None)
         self._thread.join()
+
+    def _count(self, process: ProcessId, lease: timedelta) -> None:
+        now = self._session.clock.monotonic()
+        with self._counting:
+            if process not in self._leases and len(self._leases) >= self._most:
+                self._leases = {one: end for one, end in self._leases.items() if end > now}
+                if len(self._leases) >= self._most:
+                    raise TooManyWaitingError(most=self._most)
+            self._leases[process] = now + lease.total_seconds()
 
     def _put(self, process: ProcessId, row: Process | None) -> Future[None]:
         done: Future[None] = Future()

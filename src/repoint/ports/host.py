@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Host(Protocol):
-    """Knows which processes of this machine are alive."""
+    """Knows which processes of this machine are alive, and what is in its files."""
 
     @property
     def name(self) -> str:
@@ -19,4 +19,8 @@ class Host(Protocol):
 
         When in doubt it says True: a lease ends every doubt.
         """
+        ...
+
+    def digest(self, path: str) -> str | None:
+        """Return the SHA-256 of a file of this machine; None where none can be read."""
         ...

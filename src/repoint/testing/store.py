@@ -25,6 +25,7 @@ from repoint.testing.store_adoption import AdoptionRecordSuite
 from repoint.testing.store_bridges import BridgeSuite
 from repoint.testing.store_catchup import DeadLetterSuite, LeaseSuite, WindowSuite
 from repoint.testing.store_erasing import ErasureSuite
+from repoint.testing.store_feeding import RenderingSuite, SourceSuite
 from repoint.testing.store_guarding import DrillSuite, GuardSuite
 from repoint.testing.store_judging import DiagnosisSuite, PolicySuite, QuerySetSuite, RunSuite
 from repoint.testing.store_log import FieldSuite, IndexSuite, LogSuite
@@ -279,6 +280,8 @@ class StoreSuite(
     QuerySetSuite,
     RunSuite,
     PolicySuite,
+    RenderingSuite,
+    SourceSuite,
     BridgeSuite,
     GuardSuite,
     DrillSuite,

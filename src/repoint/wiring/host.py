@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import os
 import socket
 from datetime import datetime, timedelta
@@ -26,6 +27,13 @@ class LocalHost:
     def name(self) -> str:
         """What tells this machine from others that share the control store."""
         return socket.gethostname()
+
+    def digest(self, path: str) -> str | None:
+        """Return the SHA-256 of a file of this machine; None where none can be read."""
+        try:
+            return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        except OSError:
+            return None
 
     def runs(self, pid: int, *, started_at: datetime) -> bool:
         """Return whether that very process still runs; True when in doubt."""

@@ -107,6 +107,18 @@ def test_a_client_that_went_away_leaves_its_place(site: Site) -> None:
         until(lambda: site.server.waiting == 0)
 
 
+def test_clients_that_come_and_go_at_once_take_no_place_with_them(
+    site: Site, client: httpx2.Client
+) -> None:
+    host, port = site.server.url.removeprefix("http://").split(":")
+    request = f"GET /v1/indexes/docs/route/events HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    for _ in range(60):
+        with socket.create_connection((host, int(port))) as line:
+            line.sendall(request)
+    assert client.get(site.url).status_code == 200
+    until(lambda: site.server.waiting == 0)
+
+
 def test_beyond_this_machine_a_server_without_keys_is_refused(tmp_path: Path) -> None:
     with (
         Repoint.init(tmp_path / "home") as repoint,

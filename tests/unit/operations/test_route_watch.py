@@ -9,7 +9,12 @@ from datetime import timedelta
 import pytest
 from tests.unit.operations.test_routing import LEASE, Wire
 
-from repoint.domain.errors import NotFoundError, RefusedMoveError, UnconfirmedRouteError
+from repoint.domain.errors import (
+    NotFoundError,
+    RefusedMoveError,
+    TooManyWaitingError,
+    UnconfirmedRouteError,
+)
 from repoint.domain.ids import Epoch, IndexName
 from repoint.operations.route_watch import RouteWatch, service_route
 from repoint.operations.watchers import Watcher, Watchers
@@ -128,7 +133,7 @@ def test_where_nothing_was_promoted_nobody_answers(promoted: Stage, watch: Route
 
 
 def test_confirmations_given_together_are_written_together(promoted: Stage) -> None:
-    watchers = Watchers(promoted.session)
+    watchers = Watchers(promoted.session, most=1000)
     names = [
         Watcher(actor=OWNER, name=f"w{number}", index=INDEX, address="10.0.0.1")
         for number in range(200)
@@ -142,9 +147,25 @@ def test_confirmations_given_together_are_written_together(promoted: Stage) -> N
 
 
 def test_a_confirmation_that_could_not_be_written_is_said(promoted: Stage, wire: Wire) -> None:
-    watchers = Watchers(dataclasses.replace(promoted.session, store=wire))
+    watchers = Watchers(dataclasses.replace(promoted.session, store=wire), most=9)
     wire.cut = True
     watcher = Watcher(actor=OWNER, name="w", index=INDEX, address="10.0.0.1")
     problem = watchers.confirm(watcher, Epoch(2), lease=LEASE).exception(timeout=30)
     watchers.close()
     assert "the line is cut" in str(problem)
+
+
+def test_no_more_watchers_hold_leases_than_may(promoted: Stage) -> None:
+    watchers = Watchers(promoted.session, most=2)
+    one, two, three = (
+        Watcher(actor=OWNER, name=name, index=INDEX, address="10.0.0.1") for name in "abc"
+    )
+    for watcher in (one, two, one):
+        watchers.confirm(watcher, Epoch(2), lease=LEASE).result(timeout=30)
+    with pytest.raises(TooManyWaitingError):
+        watchers.confirm(three, Epoch(2), lease=LEASE)
+    watchers.leave(one).result(timeout=30)
+    watchers.confirm(three, Epoch(2), lease=LEASE).result(timeout=30)
+    promoted.clock.advance(LEASE)
+    watchers.confirm(one, Epoch(2), lease=LEASE).result(timeout=30)
+    watchers.close()

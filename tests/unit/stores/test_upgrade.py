@@ -11,9 +11,11 @@ from alembic import command
 from alembic.config import Config
 from tests.unit.stores.guards import every_guard
 
+from repoint.domain.ids import DocumentId
 from repoint.domain.rollout import Event
 from repoint.stores.sql import SqliteStore, schema
 from repoint.stores.sql.sqlite import APPLICATION_ID
+from repoint.testing.store_feeding import FILE, SOURCE
 from repoint.testing.store_judging import POLICY, query_set, run
 from repoint.testing.store_samples import ANNA, DOCS, NOW, SOON, V1, V2, release
 from repoint.wiring.clock import SystemClock
@@ -64,6 +66,9 @@ def test_what_was_there_stays_and_what_is_new_can_be_used(first: Path) -> None:
             tx.runs.add(run())
             tx.pointers.advance(rollout, Event.ABORT, at=SOON)
             assert tx.pointers.open_rollout(DOCS, V2, at=SOON).policy == 1
+            tx.renderings.put(FILE)
+            tx.sources.add(SOURCE)
+            tx.sources.note(DOCS, SOURCE.name, [DocumentId("d1")], sweep=0)
         with store.read() as view:
             assert [one.name for one in view.releases.all(DOCS)] == [V1, V2]
             assert view.runs.all(DOCS)[0].release == V1

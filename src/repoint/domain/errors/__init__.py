@@ -24,6 +24,7 @@
             InputRejectedError
             WrongDeclarationError
             UnauthenticatedError
+            SweepRefusedError
         ConflictError                   someone moved first: read again, then decide again
             AlreadyExistsError
             StaleEpochError
@@ -36,6 +37,7 @@
             TooManyWaitingError
             StoreUnavailableError
             BackendUnavailableError
+            SourceUnavailableError
         CorruptionError                 an invariant is broken: stop and call a person
             MixedSpacesError
             DimensionsError
@@ -88,6 +90,7 @@ from repoint.domain.errors.refused import (
     NotReadyError,
     RefusedMoveError,
     RetiredError,
+    SweepRefusedError,
     TransitionRefusedError,
     UnauthenticatedError,
     UnsupportedError,
@@ -97,6 +100,7 @@ from repoint.domain.errors.unavailable import (
     BackendUnavailableError,
     ProviderAnswerError,
     RateLimitedError,
+    SourceUnavailableError,
     StoreUnavailableError,
     TooManyWaitingError,
     UnconfirmedRouteError,
@@ -135,8 +139,10 @@ __all__ = [
     "RefusedMoveError",
     "RepointError",
     "RetiredError",
+    "SourceUnavailableError",
     "StaleEpochError",
     "StoreUnavailableError",
+    "SweepRefusedError",
     "TooManyWaitingError",
     "TransitionRefusedError",
     "UnauthenticatedError",

@@ -195,3 +195,18 @@ class UnauthenticatedError(RefusedError):
         super().__init__(
             why, hint="send Authorization: Bearer KEY; make one: repoint serve --new-key NAME"
         )
+
+
+class SweepRefusedError(RefusedError):
+    """A source has lost so much that a mistake is likelier; nothing was deleted."""
+
+    code = "sweep-refused"
+
+    def __init__(self, *, index: str, source: str, missing: int, total: int) -> None:
+        self.index, self.source, self.missing, self.total = index, source, missing, total
+        super().__init__(
+            f"{missing:,} of the {total:,} documents that source {source!r} gave to index "
+            f"{index!r} are not there any more",
+            hint="look whether it was emptied or hidden; if they are to be deleted: "
+            f"repoint source poll {index} {source} --sweep --allow-deletes",
+        )

@@ -57,3 +57,9 @@ class BackendUnavailableError(UnavailableError):
     """The database that holds the vectors did not take or give what was asked."""
 
     code = "backend-unavailable"
+
+
+class SourceUnavailableError(UnavailableError):
+    """A system of record that documents are read from did not answer."""
+
+    code = "source-unavailable"

@@ -10,6 +10,7 @@ from repoint.ports.store.adoptions import Adoptions
 from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.erasing import Erasures
+from repoint.ports.store.feeding import Renderings, Sources
 from repoint.ports.store.guarding import Drills, Guarding
 from repoint.ports.store.judging import Diagnoses, Policies, QuerySets, Runs
 from repoint.ports.store.log import Appended, DocumentLog, Indexes
@@ -41,8 +42,10 @@ __all__ = [
     "Processes",
     "QuerySets",
     "Releases",
+    "Renderings",
     "Runs",
     "Shadows",
+    "Sources",
     "Store",
     "Telemetry",
     "Transaction",

@@ -10,6 +10,7 @@ from repoint.ports.store.adoptions import Adoptions
 from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.erasing import Erasures
+from repoint.ports.store.feeding import Renderings, Sources
 from repoint.ports.store.guarding import Drills, Guarding
 from repoint.ports.store.judging import Diagnoses, Policies, QuerySets, Runs
 from repoint.ports.store.log import DocumentLog, Indexes
@@ -85,6 +86,16 @@ class Transaction(Protocol):
     @property
     def policies(self) -> Policies:
         """What must hold before a release may answer."""
+        ...
+
+    @property
+    def renderings(self) -> Renderings:
+        """Files that hold a route."""
+        ...
+
+    @property
+    def sources(self) -> Sources:
+        """Systems of record that feed an index."""
         ...
 
     @property

@@ -182,6 +182,11 @@ def _reader(kind: SourceFormat, lines: ByteLines, name: str) -> Reader:
     return JsonLines(lines, source=name)
 
 
+def has_format(path: Path) -> bool:
+    """Return whether the name's ending says a format."""
+    return path.name.lower().removesuffix(".gz").endswith(tuple(_ENDINGS))
+
+
 def _format(path: Path) -> SourceFormat:
     ending = path.suffix.lower()
     if ending == ".gz":

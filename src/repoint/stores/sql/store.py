@@ -35,8 +35,10 @@ from repoint.stores.sql.policies import SqlPolicies
 from repoint.stores.sql.processes import SqlProcesses
 from repoint.stores.sql.query_sets import SqlQuerySets
 from repoint.stores.sql.releases import SqlReleases
+from repoint.stores.sql.renderings import SqlRenderings
 from repoint.stores.sql.runs import SqlRuns
 from repoint.stores.sql.shadows import SqlShadows
+from repoint.stores.sql.sources import SqlSources
 from repoint.stores.sql.telemetry import SqlTelemetry
 
 
@@ -81,6 +83,8 @@ class SqlTransaction:
     query_sets: SqlQuerySets
     runs: SqlRuns
     policies: SqlPolicies
+    renderings: SqlRenderings
+    sources: SqlSources
     bridges: SqlBridges
     guarding: SqlGuarding
     drills: SqlDrills
@@ -108,6 +112,8 @@ class SqlTransaction:
             query_sets=SqlQuerySets(connection),
             runs=SqlRuns(connection),
             policies=SqlPolicies(connection),
+            renderings=SqlRenderings(connection),
+            sources=SqlSources(connection),
             bridges=SqlBridges(connection),
             guarding=SqlGuarding(connection),
             drills=SqlDrills(connection),

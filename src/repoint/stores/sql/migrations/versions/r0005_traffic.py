@@ -15,7 +15,7 @@ from repoint.stores.sql.migrations.guarding import add_guards
 from repoint.stores.sql.migrations.traffic_guards import GUARDS
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,1 @@
+"""Documents from tables and queries of SQL databases."""
