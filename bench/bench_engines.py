@@ -1,10 +1,11 @@
 """``sync`` and ``search`` on each database beside its own bulk loader and its own query.
 
 The bare loop embeds a batch and gives it to the fastest writer of the database's own client:
-COPY for PostgreSQL, upsert for Qdrant, and those of ``bench.engine_servers``. It keeps no log,
-no order and no LSN, and is not safe to break off. The bare search embeds the question and asks
-the same collection by hand. The server of PostgreSQL flushes every commit; Qdrant is the client
-library's own engine.
+COPY for PostgreSQL, upsert for Qdrant, the faster of two ways for Weaviate, and those of
+``bench.engine_servers``. It keeps no log, no order and no LSN, and is not safe to break off.
+The bare search embeds the question and asks the same collection by hand. The server of
+PostgreSQL flushes every commit; Qdrant is the client library's own engine, and Weaviate the
+server that ``REPOINT_WEAVIATE_URL`` and ``REPOINT_WEAVIATE_GRPC`` name.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from bench import weaviate_server
 from bench.engine_servers import SERVERS
 from bench.models import HASHING, MINILM, STATIC
 from bench.texts import documents, passages
@@ -93,7 +95,7 @@ def _of_each(job: Job, model: str) -> dict[str, float]:
         print("  qdrant is not measured: make servers-test installs its client")
     else:
         figures |= _qdrant(job, f"qdrant_local_{model}")
-    return figures | _of_servers(job, model)
+    return figures | _of_servers(job, model) | _of_weaviate(job, model)
 
 
 def _of_servers(job: Job, model: str) -> dict[str, float]:
@@ -109,6 +111,25 @@ def _of_servers(job: Job, model: str) -> dict[str, float]:
                     figures |= _switched(name, docs)
         except NoProgramError as problem:
             print(f"  {engine} is not measured: {problem}")
+
+
+def _of_weaviate(job: Job, model: str) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    url, grpc = (os.environ.get(f"REPOINT_WEAVIATE_{door}", "") for door in ("URL", "GRPC"))
+    if not url:
+        print("  weaviate is not measured: REPOINT_WEAVIATE_URL names no server")
+        return {}
+    peer = weaviate_server.Server(url=url, grpc=grpc)
+    with peer.bulk() as bulk:
+        bare = _bare(job, bulk.in_background, finish=bulk.finish)
+    with peer.bulk() as bulk:
+        bare = min(bare, _bare(job, bulk.at_once))
+        with _promoted(peer.table, job) as (docs, ours):
+            with peer.client() as client:
+                by_hand = peer.ask(client, docs)
+                figures |= _figures(f"weaviate_{model}", docs, by_hand, job)
+            figures |= peer.switched(docs, f"weaviate_{model}")
+    figures |= _rates(f"weaviate_{model}", len(job.corpus), bare, ours)
     return figures
 
 
@@ -223,13 +244,15 @@ def _promoted(table: str, job: Job) -> Iterator[tuple[Repoint, float]]:
             yield repoint, seconds
 
 
-def _bare(job: Job, load: Load) -> float:
+def _bare(job: Job, load: Load, *, finish: Callable[[], None] | None = None) -> float:
     embedder, corpus = job.embedder, job.corpus
     batch = max(embedder.traits.batch, 256)
     began = time.perf_counter()
     for start in range(0, len(corpus), batch):
         part = corpus[start : start + batch]
         load(part, embedder.embed([d.text for d in part], purpose=Purpose.DOCUMENT))
+    if finish is not None:
+        finish()
     return time.perf_counter() - began
 
 

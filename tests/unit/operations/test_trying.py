@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -52,6 +52,9 @@ class Wire:
 
     def watch(self) -> ChangeFeed:
         return RealFeed()
+
+    def scrub(self, traces: Sequence[str]) -> frozenset[str] | None:
+        return self.store.scrub(traces)
 
     def close(self) -> None:
         """Leave it to the stage."""

@@ -1,5 +1,6 @@
 """What the driver makes of a server that is away, closed, old, behind or slow to index."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from tests.fakes.weaviate_peer.peer import FakeWeaviate, Peer
 from repoint.backends.weaviate import WeaviateDriver, engine
 from repoint.domain.errors import (
     BackendUnavailableError,
+    MissingExtraError,
     MissingSettingError,
     UnsupportedError,
 )
@@ -64,7 +66,7 @@ def test_a_server_that_went_away_is_noticed(
     fake.__enter__()
 
 
-def test_a_wrong_key_is_said_to_be_wrong(fake: FakeWeaviate) -> None:
+def test_a_wrong_key_is_said_to_be_wrong() -> None:
     with FakeWeaviate(key="right") as closed:
         for key in ("", "wrong"):
             with pytest.raises(
@@ -76,7 +78,6 @@ def test_a_wrong_key_is_said_to_be_wrong(fake: FakeWeaviate) -> None:
         put(backend.create(spec()), ONE)
         assert backend.collections() == [NAME]
         backend.close()
-    del fake
 
 
 def test_a_grpc_door_that_is_closed_is_said_to_be(
@@ -156,8 +157,18 @@ def test_a_setting_that_is_no_good_is_named(
     assert "s3cret" not in str(caught.value)
 
 
-def test_both_doors_are_found(tmp_path: Path) -> None:
-    del tmp_path
+def test_a_library_that_is_not_installed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [one for one in sys.modules if one.startswith("repoint.backends.weaviate.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "weaviate", None)
+    with pytest.raises(MissingExtraError) as caught:
+        WeaviateDriver.from_settings(BackendSettings(name="w", folder=tmp_path))
+    assert "repoint[weaviate]" in caught.value.hint
+
+
+def test_both_doors_are_found() -> None:
     address = engine.Address.of("https://db.internal", grpc_url="", backend="w")
     assert (address.parameters().http.port, address.parameters().grpc.port) == (443, 50051)
     assert address.parameters().grpc.secure
