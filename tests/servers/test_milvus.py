@@ -44,7 +44,7 @@ from repoint.wiring.clock import SystemClock
 from repoint.wiring.config import CONFIG_FILE, BackendConfig
 from repoint.wiring.drivers import InstalledDrivers
 
-pytestmark = [pytest.mark.backend("milvus"), pytest.mark.engine]
+pytestmark = [pytest.mark.backend("milvus"), pytest.mark.engine, pytest.mark.slow]
 
 GIVEN = os.environ.get("REPOINT_MILVUS_URL", "")
 MODEL = ModelSpec(provider="hashing", dimensions=32)
