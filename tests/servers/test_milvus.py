@@ -82,6 +82,8 @@ def _empty(url: str) -> None:
 
     client = MilvusClient(uri=url)
     for name in client.list_collections():
+        if "repoint" not in client.describe_collection(name)["properties"]:
+            continue
         for alias in client.list_aliases(collection_name=name)["aliases"]:
             client.drop_alias(alias)
         client.drop_collection(name)

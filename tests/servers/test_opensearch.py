@@ -1,10 +1,11 @@
-"""OpenSearch: the server that ``REPOINT_OPENSEARCH_URL`` names; its indexes are dropped."""
+"""OpenSearch: the server that ``REPOINT_OPENSEARCH_URL`` names; repoint's are dropped."""
 
 import dataclasses
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -39,6 +40,9 @@ from repoint.wiring.clock import SystemClock
 from repoint.wiring.config import BackendConfig
 from repoint.wiring.drivers import InstalledDrivers
 
+if TYPE_CHECKING:
+    from opensearchpy import OpenSearch
+
 pytestmark = [
     pytest.mark.backend("opensearch"),
     pytest.mark.engine,
@@ -55,13 +59,19 @@ def _opened(folder: Path) -> Backend:
     return OpenSearchDriver.from_settings(BackendSettings(name="o", folder=folder, url=URL))
 
 
+def _empty(client: "OpenSearch") -> None:
+    for index, found in client.indices.get_mapping(index="*").items():
+        if "repoint" in found["mappings"].get("_meta", {}):
+            client.indices.delete(index=index)
+
+
 @pytest.fixture
 def opensearch(tmp_path: Path) -> Iterator[Place]:
     library = pytest.importorskip("opensearchpy", reason="run it with: make servers-test")
     if not URL:
         pytest.skip("no server: REPOINT_OPENSEARCH_URL is not set")
     client = library.OpenSearch(URL, timeout=60)
-    client.indices.delete(index="*")
+    _empty(client)
     opened: list[Backend] = []
 
     def open_one() -> Backend:
@@ -77,7 +87,7 @@ def opensearch(tmp_path: Path) -> Iterator[Place]:
             client.index(index=name, body=body, params={"refresh": "true"})
 
     yield Place(opened=open_one, tamper=tamper)
-    client.indices.delete(index="*")
+    _empty(client)
     client.close()
     for backend in opened:
         backend.close()

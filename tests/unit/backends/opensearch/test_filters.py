@@ -34,7 +34,9 @@ def passes(query: Query, record: Mapping[str, object]) -> bool:
     if kind == "term":
         return found is not None and found == how["value"]
     ((order, value),) = how.items()
-    return found is not None and bool(ORDERS[order](found, value))
+    if isinstance(found, str) and isinstance(value, str):
+        return bool(ORDERS[order](found.encode(), value.encode()))
+    return isinstance(found, float) and bool(ORDERS[order](found, value))
 
 
 @given(where=FILTERS, metadata=METADATA)
