@@ -2,8 +2,9 @@
 
 The writer and the query are those of the vendor's own client, as its documentation shows
 them: ``upsert`` and ``query`` of chromadb, ``insert`` and ``search`` of pymilvus, which by
-default may read what is up to some seconds old. ``REPOINT_MILVUS_URL`` names a Milvus server
-that is measured besides; whatever collections it has are dropped.
+default may read what is up to some seconds old; ``helpers.bulk`` of opensearch-py, without a
+refresh, and ``search``. ``REPOINT_MILVUS_URL`` and ``REPOINT_OPENSEARCH_URL`` name servers that
+are measured besides; what repoint made there is dropped.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from repoint.domain.document import Document
 from repoint.ports.backend import FloatMatrix, FloatVector
@@ -24,6 +25,9 @@ from repoint.testing.programs import (
     chroma_command,
     milvus_lite_command,
 )
+
+if TYPE_CHECKING:
+    from opensearchpy import OpenSearch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +123,75 @@ def _milvus(url: str, dimensions: int) -> Iterator[Beside]:
         yield Beside(table=f'kind = "milvus"\nurl = "{url}"', load=load, ask=ask)
     finally:
         for name in client.list_collections():
+            if (
+                name != "bare"
+                and "repoint" not in client.describe_collection(name)["properties"]
+            ):
+                continue
             for alias in client.list_aliases(collection_name=name)["aliases"]:
                 client.drop_alias(alias)
             client.drop_collection(name)
         client.close()
+
+
+@contextmanager
+def opensearch(dimensions: int) -> Iterator[Beside]:
+    """Give the OpenSearch server that the environment names, and its own client."""
+    _require("opensearchpy")
+    url = os.environ.get("REPOINT_OPENSEARCH_URL")
+    if not url:
+        raise NoProgramError("REPOINT_OPENSEARCH_URL is not set")
+    from opensearchpy import OpenSearch, helpers  # noqa: PLC0415 - may not be installed
+
+    client = OpenSearch(url, timeout=60)
+    _emptied(client)
+    method = {"name": "hnsw", "engine": "lucene", "space_type": "cosinesimil"}
+    vector_field = {"type": "knn_vector", "dimension": dimensions, "method": method}
+    client.indices.create(
+        index="bare",
+        body={
+            "settings": {"index": {"knn": True, "number_of_shards": 1}},
+            "mappings": {
+                "properties": {
+                    "text": {"type": "text", "index": False},
+                    "kind": {"type": "keyword"},
+                    "vector": vector_field,
+                }
+            },
+        },
+    )
+
+    def load(part: Sequence[Document], vectors: FloatMatrix) -> None:
+        actions = [
+            {
+                "_index": "bare",
+                "_id": document.id,
+                "text": document.text,
+                "kind": str(document.metadata["group"]),
+                "vector": vector.tolist(),
+            }
+            for document, vector in zip(part, vectors, strict=True)
+        ]
+        helpers.bulk(client, actions)
+
+    def ask(vector: FloatVector) -> object:
+        near = {"vector": {"vector": vector.tolist(), "k": 100}}
+        return client.search(
+            index="bare", body={"size": 10, "query": {"knn": near}, "_source": ["text", "kind"]}
+        )
+
+    try:
+        yield Beside(table=f'kind = "opensearch"\nurl = "{url}"', load=load, ask=ask)
+    finally:
+        _emptied(client)
+        client.close()
+
+
+def _emptied(client: OpenSearch) -> None:
+    """Drop what this benchmark and repoint made there, and nothing else."""
+    for index, found in client.indices.get_mapping(index="*").items():
+        if index == "bare" or "repoint" in found["mappings"].get("_meta", {}):
+            client.indices.delete(index=index)
 
 
 def _require(module: str) -> None:
@@ -131,5 +200,12 @@ def _require(module: str) -> None:
 
 
 SERVERS: Final[Mapping[str, Callable[[int], AbstractContextManager[Beside]]]] = (
-    MappingProxyType({"chroma": chroma, "milvus_lite": milvus_lite, "milvus": milvus})
+    MappingProxyType(
+        {
+            "chroma": chroma,
+            "milvus_lite": milvus_lite,
+            "milvus": milvus,
+            "opensearch": opensearch,
+        }
+    )
 )

@@ -47,7 +47,7 @@ from repoint.wiring.clock import SystemClock
 from repoint.wiring.config import CONFIG_FILE, BackendConfig
 from repoint.wiring.drivers import InstalledDrivers
 
-pytestmark = [pytest.mark.backend("chroma"), pytest.mark.engine]
+pytestmark = [pytest.mark.backend("chroma"), pytest.mark.engine, pytest.mark.slow]
 
 GIVEN = os.environ.get("REPOINT_CHROMA_URL", "")
 MODEL = ModelSpec(provider="hashing", dimensions=32)

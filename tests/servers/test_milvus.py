@@ -44,7 +44,7 @@ from repoint.wiring.clock import SystemClock
 from repoint.wiring.config import CONFIG_FILE, BackendConfig
 from repoint.wiring.drivers import InstalledDrivers
 
-pytestmark = [pytest.mark.backend("milvus"), pytest.mark.engine]
+pytestmark = [pytest.mark.backend("milvus"), pytest.mark.engine, pytest.mark.slow]
 
 GIVEN = os.environ.get("REPOINT_MILVUS_URL", "")
 MODEL = ModelSpec(provider="hashing", dimensions=32)
@@ -82,6 +82,8 @@ def _empty(url: str) -> None:
 
     client = MilvusClient(uri=url)
     for name in client.list_collections():
+        if "repoint" not in client.describe_collection(name)["properties"]:
+            continue
         for alias in client.list_aliases(collection_name=name)["aliases"]:
             client.drop_alias(alias)
         client.drop_collection(name)

@@ -35,6 +35,7 @@ BACKENDS: Final[Mapping[str, str]] = MappingProxyType(
         "lancedb": "repoint.backends.lancedb:LanceBackend",
         "pgvector": "repoint.backends.pgvector:PgvectorDriver",
         "qdrant": "repoint.backends.qdrant:QdrantDriver",
+        "opensearch": "repoint.backends.opensearch:OpenSearchDriver",
         "milvus": "repoint.backends.milvus:MilvusDriver",
         "chroma": "repoint.backends.chroma:ChromaDriver",
         "weaviate": "repoint.backends.weaviate:WeaviateDriver",
