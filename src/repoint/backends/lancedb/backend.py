@@ -51,25 +51,6 @@ class LanceBackend:
         self._lock = Lock()
         self._connected: AsyncConnection | None = None
 
-    @staticmethod
-    def from_settings(settings: BackendSettings) -> LanceBackend:
-        """Return the backend of the workspace's own folder, or of the one that ``url`` names.
-
-        Raises:
-            MissingSettingError: an option is given; there are none.
-        """
-        if settings.options or settings.api_key:
-            raise MissingSettingError(
-                backend=settings.name,
-                setting=f"options.{min(settings.options)}"
-                if settings.options
-                else "api_key_env",
-                why="this kind has only url, a folder",
-            )
-        return LanceBackend(
-            Path(settings.url).expanduser() if settings.url else settings.folder
-        )
-
     @property
     def capabilities(self) -> Capabilities:
         """What it can do beyond the common promises."""
@@ -181,3 +162,28 @@ class LanceBackend:
         with translated(self._at(name)):
             table = run(self._connection().open_table(name))
             return spec_of(run(table.schema()), name) is not None
+
+
+class LanceDriver:
+    """Opens the backend in the workspace's own folder, or in the one that is named."""
+
+    capabilities = CAPABILITIES
+
+    @staticmethod
+    def from_settings(settings: BackendSettings) -> LanceBackend:
+        """Return the backend of the workspace's own folder, or of the one that ``url`` names.
+
+        Raises:
+            MissingSettingError: an option is given; there are none.
+        """
+        if settings.options or settings.api_key:
+            raise MissingSettingError(
+                backend=settings.name,
+                setting=f"options.{min(settings.options)}"
+                if settings.options
+                else "api_key_env",
+                why="this kind has only url, a folder",
+            )
+        return LanceBackend(
+            Path(settings.url).expanduser() if settings.url else settings.folder
+        )

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.servers.lancedb_team import LanceTeam
+from tests.conformance.lancedb_team import LanceTeam
 
 from repoint.testing.adoption import AdoptionSuite
 from repoint.testing.adoption_story import AdoptionStorySuite
