@@ -50,6 +50,7 @@ from repoint.wiring.workspace import Workspace
 
 if TYPE_CHECKING:
     from repoint.client.adopting import Adopted
+    from repoint.client.bridging import Bridging
     from repoint.client.judging import Judging
 
 #: What a writer waits for besides the log: nothing, the release that answers, every live one.
@@ -198,6 +199,13 @@ class Index:
             return view.releases.all(self._name)
 
     @property
+    def bridges(self) -> Bridging:
+        """Ways to a release whose query model is gone."""
+        from repoint.client.bridging import Bridging  # noqa: PLC0415 - for emergencies only
+
+        return Bridging(self._session, self._name)
+
+    @property
     def judging(self) -> Judging:
         """Query sets, evaluations, stored runs and the policy."""
         from repoint.client.judging import Judging  # noqa: PLC0415 - a rollback needs none of it
@@ -238,9 +246,8 @@ class Index:
 
     def diff_releases(self, a: str, b: str) -> ReleasesReport:
         """Return which documents two releases hold differently."""
-        return comparing.with_each_other(
-            self._session, self._name, release_name(a), release_name(b)
-        )
+        names = release_name(a), release_name(b)
+        return comparing.with_each_other(self._session, self._name, *names)
 
     def repair(self, release: str) -> int:
         """Write again what differs from the log; return how many documents that were."""
@@ -262,9 +269,8 @@ class Index:
         self, release: str, *, paused: bool | None = None, throttle: float | None = None
     ) -> None:
         """Pause or resume a release's backfill, or limit its rows a second; 0 is no limit."""
-        releases.set_pace(
-            self._session, self._name, release_name(release), paused=paused, throttle=throttle
-        )
+        name = release_name(release)
+        releases.set_pace(self._session, self._name, name, paused=paused, throttle=throttle)
 
     def dead_letters(self, release: str) -> list[DeadLetter]:
         """Return the documents that a release could not take, and why."""
@@ -355,9 +361,8 @@ class Index:
 
     def lift_holds(self, release: str, *, reason: str = "") -> int:
         """Let a held release be dropped."""
-        return ending.lift_holds(
-            self._session, self._name, release_name(release), reason=reason
-        )
+        name = release_name(release)
+        return ending.lift_holds(self._session, self._name, name, reason=reason)
 
     def _write(self, changes: Sequence[Document | DocumentId], wait: Wait) -> Appended:
         if wait is not None:

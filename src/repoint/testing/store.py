@@ -22,6 +22,7 @@ from repoint.ports.store import Store
 from repoint.testing.conformance import Suite
 from repoint.testing.store_access import AccessSuite, AuditSuite, ProcessSuite, process
 from repoint.testing.store_adoption import AdoptionRecordSuite
+from repoint.testing.store_bridges import BridgeSuite
 from repoint.testing.store_catchup import DeadLetterSuite, LeaseSuite, WindowSuite
 from repoint.testing.store_judging import PolicySuite, QuerySetSuite, RunSuite
 from repoint.testing.store_log import FieldSuite, IndexSuite, LogSuite
@@ -285,6 +286,7 @@ class StoreSuite(
     RunSuite,
     PolicySuite,
     AdoptionRecordSuite,
+    BridgeSuite,
 ):
     """What every store promises; a concrete class brings ``store`` and ``another``."""
 

@@ -7,6 +7,7 @@ Whatever an area refuses, it refuses before anything of the call is written.
 """
 
 from repoint.ports.store.adoptions import Adoptions
+from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.judging import Policies, QuerySets, Runs
 from repoint.ports.store.log import Appended, DocumentLog, Indexes
@@ -20,6 +21,7 @@ __all__ = [
     "Adoptions",
     "Appended",
     "Audit",
+    "Bridges",
     "Catchup",
     "ChangeFeed",
     "DeadLetters",

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from repoint.ports.store.adoptions import Adoptions
+from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.judging import Policies, QuerySets, Runs
 from repoint.ports.store.log import DocumentLog, Indexes
@@ -85,6 +86,11 @@ class Transaction(Protocol):
     @property
     def adoptions(self) -> Adoptions:
         """Which collections were a team's own."""
+        ...
+
+    @property
+    def bridges(self) -> Bridges:
+        """Maps into spaces whose query model is gone."""
         ...
 
 
