@@ -7,28 +7,32 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.conformance.lancedb_team import LanceTeam
 from tests.servers.pgvector_team import PgvectorTeam
 
 from repoint.client import Repoint
 from repoint.testing.adoption_story import open_workspace
 from repoint.testing.postgres import PostgresServer
 from repoint.testing.story import document
-from repoint.testing.team import row_of
+from repoint.testing.team import Team, row_of
 
-pytestmark = [pytest.mark.backend("pgvector"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
-ROWS = 400
+ROWS = 300
 #: Pages of 20 rows, so that there are many moments between two writes.
 CHILD = """
 import sys
-from tests.servers.pgvector_team import PgvectorTeam
 from repoint.client import Repoint
+from repoint.ports.adoption import Wish
 from repoint.operations.adopt import scanning
 from repoint.testing.team import SPEC
 scanning.PAGE = 20
+wish = Wish(
+    collection="articles", id_field="id", text_field="body", metadata=("topic", "number")
+)
 with Repoint.open(sys.argv[1]) as opened:
     opened.adopt(
-        "docs", "v1", PgvectorTeam.wish, spec=SPEC,
+        "docs", "v1", wish, spec=SPEC,
         progress=lambda now: print(now.rows, flush=True),
     )
 print("complete", flush=True)
@@ -36,7 +40,12 @@ print("complete", flush=True)
 
 
 @pytest.fixture
-def team(
+def lance(tmp_path: Path) -> LanceTeam:
+    return LanceTeam(tmp_path / "team")
+
+
+@pytest.fixture
+def pgvector(
     postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[PgvectorTeam]:
     name = postgres_server.database()
@@ -63,7 +72,17 @@ def killed_after(home: Path, pages: int, *, chance: random.Random) -> str:
         return (child.stdout.read().split() or [last])[-1]
 
 
-def test_a_scan_that_is_killed_anywhere_is_finished(team: PgvectorTeam, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("lance", marks=pytest.mark.backend("lancedb")),
+        pytest.param("pgvector", marks=pytest.mark.backend("pgvector")),
+    ],
+)
+def test_a_scan_that_is_killed_anywhere_is_finished(
+    name: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    team: Team = request.getfixturevalue(name)
     team.put(row_of(f"d{n}", document(n, version=0)) for n in range(ROWS))
     before = team.rows()
     home = tmp_path / "home"

@@ -1,14 +1,19 @@
 """Grants of a real server with a real second role, asked before a promotion moves."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import psycopg
 import pytest
 from psycopg import sql
 from tests.servers.pgvector_team import PgvectorTeam
+from tests.unit.cli.conftest import Shell
+from tests.unit.cli.test_shapes import PROMISED, shape
 
 from repoint.client import Index, Repoint
+from repoint.domain.document import Json
 from repoint.domain.errors import MissingSettingError, NotReadyError
 from repoint.testing.adoption_story import adopt, open_workspace
 from repoint.testing.postgres import PostgresServer
@@ -102,6 +107,20 @@ def test_a_promotion_is_refused_before_it_moves_while_a_grant_is_missing(
     report_back = docs.rollback(reason="worse")
     assert report_back.verified
     assert team.reads("repoint.docs")
+
+
+def test_the_command_says_what_to_run(
+    opened: Repoint, team: GuardedTeam, tmp_path: Path
+) -> None:
+    shell = Shell(tmp_path)
+    shell.home = opened.workspace.home
+    result = shell.run("grants", "check", "docs", "v1", "--json")
+    assert result.exit_code == 3
+    promised = cast("dict[str, Json]", PROMISED["grants check"])
+    assert shape(json.loads(result.stdout)) == {**promised, "silent": []}
+    said = shell.run("grants", "check", "docs", "v1").stdout
+    team.run(*(line.strip() for line in said.splitlines() if line.startswith("  GRANT ")))
+    assert "grants are there" in shell.ok("grants", "check", "docs", "v1")
 
 
 def test_what_repoint_itself_needs_is_asked_too(

@@ -218,9 +218,8 @@ class Index(AnsweringIndex, Erasing):
 
     def diff_releases(self, a: str, b: str) -> ReleasesReport:
         """Return which documents two releases hold differently."""
-        return comparing.with_each_other(
-            self._session, self._name, release_name(a), release_name(b)
-        )
+        names = release_name(a), release_name(b)
+        return comparing.with_each_other(self._session, self._name, *names)
 
     def repair(self, release: str) -> int:
         """Write again what differs from the log; return how many documents that were."""
@@ -242,9 +241,8 @@ class Index(AnsweringIndex, Erasing):
         self, release: str, *, paused: bool | None = None, throttle: float | None = None
     ) -> None:
         """Pause or resume a release's backfill, or limit its rows a second; 0 is no limit."""
-        releases.set_pace(
-            self._session, self._name, release_name(release), paused=paused, throttle=throttle
-        )
+        name = release_name(release)
+        releases.set_pace(self._session, self._name, name, paused=paused, throttle=throttle)
 
     def dead_letters(self, release: str) -> list[DeadLetter]:
         """Return the documents that a release could not take, and why."""
@@ -335,9 +333,8 @@ class Index(AnsweringIndex, Erasing):
 
     def lift_holds(self, release: str, *, reason: str = "") -> int:
         """Let a held release be dropped."""
-        return ending.lift_holds(
-            self._session, self._name, release_name(release), reason=reason
-        )
+        name = release_name(release)
+        return ending.lift_holds(self._session, self._name, name, reason=reason)
 
     def _write(self, changes: Sequence[Document | DocumentId], wait: Wait) -> Appended:
         if wait is not None:

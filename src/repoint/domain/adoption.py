@@ -47,6 +47,8 @@ class Field:
     required: bool = False
     #: The most characters of a text, or the bytes of an integer.
     size: int | None = None
+    #: The database has a value of its own for a row without one.
+    filled: bool = False
 
     def refuses(self, value: Json) -> str:
         """Return why the field cannot hold a value; empty when it can."""
@@ -292,6 +294,7 @@ def _field_tree(field: Field) -> dict[str, Json]:
         "kind": field.kind.value,
         "required": field.required,
         "size": field.size,
+        "filled": field.filled,
     }
 
 
@@ -304,4 +307,5 @@ def _field_of(tree: Json) -> Field:
         kind=FieldKind(str(tree["kind"])),
         required=tree["required"] is True,
         size=size if isinstance(size, int) else None,
+        filled=tree["filled"] is True,
     )

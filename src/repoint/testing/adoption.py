@@ -86,7 +86,7 @@ class AdoptionSuite(Suite):
         assert page.vectors is not None
         texts = [one.document.text for one in page.rows]
         assert len({one.document.id for one in page.rows}) == 5
-        assert page.vectors.tobytes() == vectors(texts).tobytes()
+        assert np.allclose(page.vectors, vectors(texts), rtol=0, atol=1e-6)
         drawn = {
             one.document.id
             for seed in range(20)
@@ -107,13 +107,17 @@ class AdoptionSuite(Suite):
         again = adopter.read(layout, after=pages[0].cursor or "", limit=PAGE)
         assert [one.document for one in again.rows] == [one.document for one in pages[1].rows]
 
-    def test_taking_over_changes_no_row(self, adopted: Collection, team: Team) -> None:
+    def test_taking_over_changes_no_row(
+        self, backend: Backend, adopter: Adopter, layout: Layout, team: Team
+    ) -> None:
         """[in-place]: not a bit of the team's fields and vectors."""
-        expected = {name: _row(n, name) for n, name in enumerate(NAMES)}
-        assert adopted.counts().documents == len(NAMES)
-        found = team.rows()
-        assert set(found) == set(NAMES)
-        assert all(found[name].same(one) for name, one in expected.items())
+        before = team.rows()
+        adopter.begin(_spec(layout))
+        adopter.note(NAME, _notes(_everything(adopter, layout)))
+        assert backend.open(NAME, fingerprint=SPACE).counts().documents == len(NAMES)
+        after = team.rows()
+        assert set(after) == set(NAMES)
+        assert all(after[name].same(one) for name, one in before.items())
 
     def test_an_adopted_collection_opens_by_its_release_s_name(
         self, adopted: Collection, backend: Backend, adopter: Adopter, layout: Layout
@@ -159,8 +163,8 @@ class AdoptionSuite(Suite):
         _put(adopted, "fresh", "a fresh text", lsn=51, topic="news", number=78)
         _remove(adopted, "d2", lsn=52)
         rows = team.rows()
-        assert rows["d1"].same(new)
-        assert rows["fresh"].same(row("fresh", "a fresh text", topic="news", number=78))
+        assert rows["d1"].like(new)
+        assert rows["fresh"].like(row("fresh", "a fresh text", topic="news", number=78))
         assert "d2" not in rows
         assert _search(adopted, "text of d2", k=50).count("d2") == 0
         _put(adopted, "d2", "from before the delete", lsn=2, topic="", number=0)

@@ -117,7 +117,7 @@ class AdoptionStorySuite(StorySuite):
         rows = team.rows()
         assert "d2" not in rows
         for name in ("d1", "fresh"):
-            assert rows[name].same(row_of(name, new))
+            assert rows[name].like(row_of(name, new))
         assert docs.diff("v1").clean
 
     def test_what_bypassed_repoint_is_found_and_taken_in(

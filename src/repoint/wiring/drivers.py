@@ -32,7 +32,7 @@ from repoint.wiring.config import BackendConfig
 BACKENDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "memory": "repoint.backends.memory:MemoryBackend",
-        "lancedb": "repoint.backends.lancedb:LanceBackend",
+        "lancedb": "repoint.backends.lancedb:LanceDriver",
         "pgvector": "repoint.backends.pgvector:PgvectorDriver",
         "qdrant": "repoint.backends.qdrant:QdrantDriver",
         "opensearch": "repoint.backends.opensearch:OpenSearchDriver",

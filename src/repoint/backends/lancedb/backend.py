@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import lancedb
 from lancedb import AsyncConnection, AsyncTable
@@ -19,11 +19,16 @@ from repoint.backends.lancedb.schema import spec_of, table_schema
 from repoint.domain.errors import (
     CollectionMissingError,
     FingerprintMismatchError,
+    MissingSettingError,
     UnsupportedError,
 )
 from repoint.domain.ids import CollectionName, Fingerprint
 from repoint.domain.spec import Distance
 from repoint.ports.backend import Capabilities, CollectionSpec
+from repoint.ports.settings import BackendSettings
+
+if TYPE_CHECKING:
+    from repoint.backends.lancedb.adopting import LanceAdopter
 
 CAPABILITIES: Final = Capabilities(
     name="lancedb",
@@ -35,6 +40,7 @@ CAPABILITIES: Final = Capabilities(
     approximate=True,
     distances=frozenset(Distance),
     forgets=True,
+    adopts=True,
 )
 
 
@@ -79,13 +85,20 @@ class LanceBackend:
                 raise FingerprintMismatchError(
                     collection=name, expected=fingerprint, found=found
                 )
+            if spec.adopted is not None:
+                return self.adopter().opened(name)
             if spec.lexical:
                 run(indexes.add_text_index(table))
         return LanceCollection(spec=spec, table=table, connection=self._connection(), at=at)
 
     def drop(self, name: CollectionName) -> None:
-        """Delete a collection's table and its files."""
+        """Delete a collection's table and its files; of an adopted one what was noted."""
         at = self._at(name)
+        if exists(at):
+            with translated(at):
+                spec = spec_of(run(run(self._connection().open_table(name)).schema()), name)
+            if spec is not None and spec.adopted is not None:
+                self.adopter().let_go(spec)
         with translated(at):
             try:
                 if at.is_dir():
@@ -111,6 +124,14 @@ class LanceBackend:
         """Return None: there are no aliases."""
         del alias
         return None
+
+    def adopter(self) -> LanceAdopter:
+        """Return what takes over tables that a team made itself."""
+        from repoint.backends.lancedb.adopting import LanceAdopter  # noqa: PLC0415 - few need it
+
+        return LanceAdopter(
+            self._folder, connection=self._connection, collections=self.collections
+        )
 
     def close(self) -> None:
         """Let the connection go; open handles end with it."""
@@ -142,3 +163,28 @@ class LanceBackend:
         with translated(self._at(name)):
             table = run(self._connection().open_table(name))
             return spec_of(run(table.schema()), name) is not None
+
+
+class LanceDriver:
+    """Opens the backend in the workspace's own folder, or in the one that is named."""
+
+    capabilities = CAPABILITIES
+
+    @staticmethod
+    def from_settings(settings: BackendSettings) -> LanceBackend:
+        """Return the backend of the workspace's own folder, or of the one that ``url`` names.
+
+        Raises:
+            MissingSettingError: an option is given; there are none.
+        """
+        if settings.options or settings.api_key:
+            raise MissingSettingError(
+                backend=settings.name,
+                setting=f"options.{min(settings.options)}"
+                if settings.options
+                else "api_key_env",
+                why="this kind has only url, a folder",
+            )
+        return LanceBackend(
+            Path(settings.url).expanduser() if settings.url else settings.folder
+        )

@@ -100,7 +100,7 @@ class LanceCollection:
             while True:
                 # The data set is kept for all attempts: the same rows are the same writing.
                 data = rows(entries, matrix, schema)
-                run(_persistently(partial(self._merge, data)))
+                run(persistently(partial(self._merge, data)))
                 written_with, schema = schema, run(self._table.schema())
                 # A column that another writer added meanwhile kept its old values in rows
                 # that we replaced: write them again, with that column empty.
@@ -194,12 +194,12 @@ class LanceCollection:
         which it does for small files and for those of which a tenth is deleted, and
         ``KEPT`` longer; dropping the collection removes them at once.
         """
-        conditions = [_among(part) for part in _parts(documents)]
+        conditions = [_among(part) for part in parts_of(documents)]
         if emptied_below is not None:
             conditions.append(f"text IS NULL AND lsn < {int(emptied_below)}")
         with self._writing, translated(self._at):
             for condition in conditions:
-                run(_persistently(partial(self._table.delete, condition)))
+                run(persistently(partial(self._table.delete, condition)))
 
     def optimise(self, *, for_search: bool = True) -> None:
         """Build or extend the indexes, merge small files, let old versions go.
@@ -208,11 +208,11 @@ class LanceCollection:
         """
         with self._writing, translated(self._at):
             if self._spec.lexical and for_search:
-                run(_persistently(partial(indexes.add_text_index, self._table)))
-            run(_persistently(partial(indexes.merge, self._table, older_than=KEPT)))
-            run(_persistently(partial(indexes.index_documents, self._table)))
+                run(persistently(partial(indexes.add_text_index, self._table)))
+            run(persistently(partial(indexes.merge, self._table, older_than=KEPT)))
+            run(persistently(partial(indexes.index_documents, self._table)))
             if for_search:
-                run(_persistently(partial(indexes.index_vectors, self._table, self._spec)))
+                run(persistently(partial(indexes.index_vectors, self._table, self._spec)))
 
     def forget(self) -> int:
         """Let nothing that was replaced, emptied or purged stay in the table's files."""
@@ -265,6 +265,13 @@ class LanceCollection:
             self._columns = frozenset(run(self._table.schema()).names)
         return sql(where, self._columns)
 
+    def _hit(self, score: str) -> list[str] | dict[str, str]:
+        """Return what a search asks for."""
+        return hit_columns(score)
+
+    def _vector_column(self) -> str:
+        return "vector"
+
     async def _nearest(
         self, values: FloatVector, *, limit: int, condition: str | None, exact: bool
     ) -> pa.Table:
@@ -275,7 +282,7 @@ class LanceCollection:
         question = pa.Array.from_buffers(pa.float32(), len(values), buffers)
 
         async def first(count: int) -> pa.Table:
-            query = self._table.query().nearest_to(question)
+            query = self._table.query().nearest_to(question).column(self._vector_column())
             query = query.distance_type(self._spec.distance.value).limit(count)
             if condition is not None:
                 query = query.where(condition)
@@ -286,7 +293,7 @@ class LanceCollection:
                 query = query.maximum_nprobes(0).minimum_nprobes(nprobes)
                 if "ef" in ann:
                     query = query.ef(max(int(ann["ef"]), count))
-            return await query.select(hit_columns("_distance")).to_arrow()
+            return await query.select(self._hit("_distance")).to_arrow()
 
         return await _whole_ties(first, limit=limit)
 
@@ -303,7 +310,7 @@ class LanceCollection:
             .where(f"{FILLED} AND {_among(part)}")
             .select(columns)
             .to_arrow()
-            for part in _parts(documents)
+            for part in parts_of(documents)
         ]
         if not found:
             schema = await self._table.schema()
@@ -317,6 +324,10 @@ class LanceCollection:
         return table
 
     def _batches(self, reader: AsyncRecordBatchReader, version: int) -> Iterator[StoredBatch]:
+        for batch in self._read(reader, version):
+            yield stored_batch(batch, self._spec.dimensions)
+
+    def _read(self, reader: AsyncRecordBatchReader, version: int) -> Iterator[pa.RecordBatch]:
         while True:
             try:
                 with translated(self._at):
@@ -332,7 +343,7 @@ class LanceCollection:
             if batch is None:
                 return
             if batch.num_rows:
-                yield stored_batch(batch, self._spec.dimensions)
+                yield batch
 
     async def _counted(self) -> tuple[int, int, int, indexes.Coverage | None]:
         table = await self._snapshot()
@@ -344,7 +355,7 @@ class LanceCollection:
         )
 
 
-async def _persistently(call: Callable[[], Awaitable[T]]) -> T:
+async def persistently(call: Callable[[], Awaitable[T]]) -> T:
     """Make a call that other writers' commits may defeat, again if need be."""
     for attempt in range(ATTEMPTS - 1):
         try:
@@ -376,7 +387,8 @@ async def _next(reader: AsyncRecordBatchReader) -> pa.RecordBatch | None:
     return None
 
 
-def _parts(documents: Sequence[DocumentId]) -> list[Sequence[DocumentId]]:
+def parts_of(documents: Sequence[DocumentId]) -> list[Sequence[DocumentId]]:
+    """Return the documents in parts that one condition may name."""
     return [documents[start : start + NAMED] for start in range(0, len(documents), NAMED)]
 
 

@@ -85,10 +85,10 @@ async def add_text_index(table: AsyncTable) -> None:
     await table.create_index("text", config=config)
 
 
-async def coverage(table: AsyncTable) -> Coverage | None:
+async def coverage(table: AsyncTable, column: str = "vector") -> Coverage | None:
     """Return what the approximate index covers, None where there is none."""
     for index in await table.list_indices():
-        if index.columns == ["vector"]:
+        if index.columns == [column]:
             stats = await table.index_stats(index.name)
             if stats is not None:
                 return Coverage(

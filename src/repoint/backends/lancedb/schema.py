@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from repoint.backends.lancedb.filters import PREFIXES, as_double, column
+from repoint.domain.adoption import layout_of, layout_tree
 from repoint.domain.document import Entry, FieldType, Json, Metadata, digest_of
 from repoint.domain.filters import type_of
 from repoint.domain.ids import CollectionName, Fingerprint
@@ -54,7 +55,7 @@ def table_schema(spec: CollectionSpec) -> pa.Schema:
             pa.field("end", pa.int32()),
             pa.field("metadata", pa.string()),
         ],
-        metadata={SPEC: json.dumps(_tree(spec), sort_keys=True).encode()},
+        metadata={SPEC: json.dumps(tree_of(spec), sort_keys=True).encode()},
     )
 
 
@@ -62,10 +63,12 @@ def spec_of(schema: pa.Schema, name: CollectionName) -> CollectionSpec | None:
     """Return the spec that a table carries, None if it carries none that can be read."""
     try:
         tree = json.loads((schema.metadata or {})[SPEC])
+        adopted = tree.get("adopted")
         return CollectionSpec(
             name=name,
             fingerprint=Fingerprint(tree["fingerprint"]),
-            dimensions=schema.field("vector").type.list_size,
+            # The vectors of an adopted table stand in another one, the team's own.
+            dimensions=tree["dimensions"] if adopted else schema.field("vector").type.list_size,
             distance=Distance(tree["distance"]),
             ann=AnnSpec(
                 kind=AnnKind(tree["ann"]["kind"]),
@@ -73,13 +76,15 @@ def spec_of(schema: pa.Schema, name: CollectionName) -> CollectionSpec | None:
                 search=tree["ann"]["search"],
             ),
             lexical=tree["lexical"],
+            adopted=None if adopted is None else layout_of(adopted),
         )
     except (KeyError, ValueError, TypeError, AttributeError):
         return None
 
 
-def _tree(spec: CollectionSpec) -> dict[str, object]:
-    return {
+def tree_of(spec: CollectionSpec) -> dict[str, object]:
+    """Return the spec as a table's schema carries it."""
+    tree: dict[str, object] = {
         "fingerprint": spec.fingerprint,
         "dimensions": spec.dimensions,
         "distance": spec.distance,
@@ -90,6 +95,9 @@ def _tree(spec: CollectionSpec) -> dict[str, object]:
         },
         "lexical": spec.lexical,
     }
+    if spec.adopted is not None:
+        tree["adopted"] = layout_tree(spec.adopted)
+    return tree
 
 
 def field_columns(entries: Iterable[Entry]) -> dict[str, pa.DataType]:
@@ -126,7 +134,7 @@ def rows(entries: Sequence[Entry], vectors: FloatMatrix, schema: pa.Schema) -> p
     }
     texts = {id(e): _written(e.metadata) for e in entries if e.metadata}
     columns["metadata"] = _padded([texts.get(id(e)) for e, *_ in filled], len(emptied))
-    for name, values_of in _field_values(entries).items():
+    for name, values_of in field_values(entries).items():
         columns[name] = _padded([values_of.get(id(e)) for e, *_ in filled], len(emptied))
     total = len(filled) + len(emptied)
     arrays = [
@@ -140,7 +148,8 @@ def _padded(values: list[object], nulls: int) -> list[object]:
     return values + [None] * nulls
 
 
-def _field_values(entries: Iterable[Entry]) -> dict[str, dict[int, Json]]:
+def field_values(entries: Iterable[Entry]) -> dict[str, dict[int, Json]]:
+    """Return each column's values, by the identity of the entry."""
     values: dict[str, dict[int, Json]] = {}
     for entry in entries:
         for field, value in entry.metadata.items():

@@ -9,7 +9,7 @@ is the one that is used. A row that repoint does not know of is found by no sear
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from psycopg import sql
@@ -17,7 +17,7 @@ from psycopg import sql
 from repoint.backends.pgvector.connections import Link, Packed
 from repoint.backends.pgvector.describing import table_of
 from repoint.backends.pgvector.filters import fields
-from repoint.backends.pgvector.tables import table_name
+from repoint.backends.pgvector.tables import parts_of, table_name
 from repoint.backends.pgvector.text import escaped
 from repoint.domain.adoption import Field, FieldKind, Layout
 from repoint.domain.document import Document, Entry, Json
@@ -71,12 +71,26 @@ ON CONFLICT (document, slot) DO UPDATE SET
 WHERE target.lsn <= excluded.lsn
 RETURNING document
 """
+#: Rows that stand are changed first, so that what is theirs alone stays.
+_CHANGE: Final = """
+UPDATE {table} AS t SET {sets}, {vector} = s.embedding
+FROM pg_temp.repoint_adopted_stage s,
+    LATERAL jsonb_populate_record(NULL::{table}, s.content::jsonb) AS r
+WHERE s.document = ANY(%s) AND s.digest IS NOT NULL AND t.{id} = r.{id}
+"""
 _FILL: Final = """
 INSERT INTO {table} AS t ({columns}, {vector})
 SELECT {values}, s.embedding FROM pg_temp.repoint_adopted_stage s,
     LATERAL jsonb_populate_record(NULL::{table}, s.content::jsonb) AS r
 WHERE s.document = ANY(%s) AND s.digest IS NOT NULL
-ON CONFLICT ({id}) DO UPDATE SET {sets}
+ON CONFLICT ({id}) DO NOTHING
+"""
+#: What the database puts into columns without a value.
+_DEFAULTS: Final = """
+SELECT a.attname, pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d
+JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+JOIN pg_class c ON c.oid = d.adrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relname = %s AND a.attname = ANY(%s)
 """
 _EMPTY: Final = """
 DELETE FROM {table} AS t USING pg_temp.repoint_adopted_stage s
@@ -151,7 +165,8 @@ class AdoptedTable:
     def write(self, link: Link, rows: Iterable[Row]) -> None:
         """Write rows, each unless a higher LSN is noted; needs a transaction."""
         won = self.put_beside(link, rows)
-        link.connection.execute(self._fill(), (won,))
+        link.connection.execute(self._change(), (won,))
+        link.connection.execute(self._fill(self._defaults(link)), (won,))
         link.connection.execute(self._sql(_EMPTY), (won,))
         link.connection.execute(self._sql(_NOTE), (won,))
 
@@ -249,32 +264,50 @@ class AdoptedTable:
             chunk.text if self._lexical else None,
         )  # fmt: skip
 
-    def _fill(self) -> sql.Composed:
-        columns = [sql.Identifier(name) for name in _columns(self._layout)]
-        vector = self._names["vector"]
-        key = sql.Identifier(self._layout.id.name)
-        comma = sql.SQL(", ")
-        return sql.SQL(_FILL).format(
-            table=self._table,
-            id=key,
-            vector=vector,
-            columns=comma.join(columns),
-            values=comma.join(sql.Identifier("r", name) for name in _columns(self._layout)),
-            sets=comma.join(
-                self._kept()
-                if column == sql.Identifier(self._layout.object)
-                else sql.SQL("{0} = excluded.{0}").format(column)
-                for column in [*columns, vector]
-                if column != key
-            ),
-        )
+    def _change(self) -> sql.Composed:
+        layout = self._layout
+        filled = {field.name for field in layout.metadata if field.filled}
+        sets = [
+            self._kept()
+            if name == layout.object
+            else sql.SQL(
+                "{0} = coalesce(r.{0}, t.{0})" if name in filled else "{0} = r.{0}"
+            ).format(sql.Identifier(name))
+            for name in _columns(layout)[1:]
+        ]
+        return sql.SQL(_CHANGE).format(**self._names, sets=sql.SQL(", ").join(sets))
 
     def _kept(self) -> sql.Composed:
         """Return how the object is set: keys that were left out stay as they are."""
         return sql.SQL(
-            "{0} = excluded.{0}::jsonb || coalesce((SELECT jsonb_object_agg(e.key, e.value) "
+            "{0} = r.{0}::jsonb || coalesce((SELECT jsonb_object_agg(e.key, e.value) "
             "FROM jsonb_each(t.{0}::jsonb) AS e WHERE e.key = ANY({1})), '{{}}')"
         ).format(sql.Identifier(self._layout.object), sql.Literal(list(self._layout.left_out)))
+
+    def _fill(self, defaults: Mapping[str, str]) -> sql.Composed:
+        names = _columns(self._layout)
+        values = [
+            sql.SQL("coalesce(r.{}, {})").format(
+                sql.Identifier(name),
+                sql.SQL(defaults[name]),  # the database's own words
+            )
+            if name in defaults
+            else sql.Identifier("r", name)
+            for name in names
+        ]
+        return sql.SQL(_FILL).format(
+            **self._names,
+            columns=sql.SQL(", ").join(map(sql.Identifier, names)),
+            values=sql.SQL(", ").join(values),
+        )
+
+    def _defaults(self, link: Link) -> dict[str, str]:
+        filled = [field.name for field in self._layout.metadata if field.filled]
+        if not filled:
+            return {}
+        place = parts_of(self._layout.collection)
+        found = link.connection.execute(_DEFAULTS, (*place, filled)).fetchall()
+        return {str(name): str(value).replace("%", "%%") for name, value in found}
 
     def _sql(self, text: str) -> sql.Composed:
         readable = _READABLE.format(text=self._names["text"])

@@ -245,7 +245,7 @@ class _Table:
                 hint=f"known: {', '.join(sorted(_KINDS))}",
             )
         if field is not None and column.filled:
-            return Field(name=field.name, kind=field.kind, size=field.size)
+            return Field(name=field.name, kind=field.kind, size=field.size, filled=True)
         return field
 
     def _require_writable(self, used: set[str]) -> None:

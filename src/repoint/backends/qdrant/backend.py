@@ -9,6 +9,7 @@ from typing import Final
 from qdrant_client import QdrantClient, models
 
 from repoint.backends.qdrant import CAPABILITIES, points
+from repoint.backends.qdrant.adopting import QdrantAdopter
 from repoint.backends.qdrant.collection import QdrantCollection, look
 from repoint.backends.qdrant.engine import Engine
 from repoint.domain.errors import (
@@ -99,6 +100,8 @@ class QdrantBackend:
             raise FingerprintMismatchError(
                 collection=name, expected=fingerprint, found=spec.fingerprint if spec else None
             )
+        if spec.adopted is not None:
+            return self.adopter().opened(name)
         return QdrantCollection(spec=spec, engine=self._engine)
 
     def drop(self, name: CollectionName) -> None:
@@ -106,6 +109,9 @@ class QdrantBackend:
 
         def drop(client: QdrantClient) -> None:
             if client.collection_exists(name):
+                spec = look(client, name)
+                if spec is not None and spec.adopted is not None:
+                    self.adopter().let_go(spec.adopted)
                 client.delete_collection(name)
 
         self._engine.run(drop, about=name)
@@ -126,7 +132,6 @@ class QdrantBackend:
             AlreadyExistsError: a collection has the name.
             CollectionMissingError: there is no such collection.
         """
-        made = models.CreateAlias(collection_name=name, alias_name=alias)
 
         def move(client: QdrantClient) -> None:
             names = {one.name for one in client.get_collections().collections}
@@ -138,6 +143,9 @@ class QdrantBackend:
                 )
             if name not in names:
                 raise CollectionMissingError(collection=name)
+            spec = look(client, name)
+            place = spec.adopted.collection if spec and spec.adopted else name
+            made = models.CreateAlias(collection_name=place, alias_name=alias)
             # A list with a deletion would keep that one even if the creation failed.
             client.update_collection_aliases([models.CreateAliasOperation(create_alias=made)])
 
@@ -149,10 +157,22 @@ class QdrantBackend:
         def read(client: QdrantClient) -> CollectionName | None:
             for one in client.get_aliases().aliases:
                 if one.alias_name == alias:
-                    return CollectionName(one.collection_name)
+                    return self._named(client, one.collection_name)
             return None
 
         return self._engine.run(read, about=alias)
+
+    def _named(self, client: QdrantClient, place: str) -> CollectionName:
+        """Return the collection that stands in a place: an adopted one has another name."""
+        for one in client.get_collections().collections:
+            spec = look(client, CollectionName(one.name))
+            if spec is not None and spec.adopted and spec.adopted.collection == place:
+                return spec.name
+        return CollectionName(place)
+
+    def adopter(self) -> QdrantAdopter:
+        """Return what takes over collections that a team made itself."""
+        return QdrantAdopter(self._engine, collections=self.collections)
 
     def close(self) -> None:
         """Close the client; collections stay."""

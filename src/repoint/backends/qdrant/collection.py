@@ -45,6 +45,10 @@ class QdrantCollection:
         self._spec = spec
         self._engine = engine
         self._owned = time.monotonic()
+        #: Where the points are, which vector of theirs is meant, and what a hit shows.
+        self._place: str = spec.name
+        self._using: str | None = points.VECTOR
+        self._shown: tuple[str, ...] = points.HIT
 
     @property
     def spec(self) -> CollectionSpec:
@@ -77,7 +81,7 @@ class QdrantCollection:
         if limit <= 0:
             return []
         # An emptied slot has no vector, so nothing finds it, whatever else is asked for.
-        kept = None if where is None else models.Filter(must=[condition(where)])
+        kept = self._kept(None if where is None else condition(where))
         whole = exact or self._engine.is_local or self._spec.ann.kind is AnnKind.FLAT
         count = limit + 1
 
@@ -85,13 +89,13 @@ class QdrantCollection:
             if time.monotonic() - self._owned > OWNED:
                 self._require_own(client)
             answer = client.query_points(
-                self._spec.name,
+                self._place,
                 query=values.tolist(),
-                using=points.VECTOR,
+                using=self._using,
                 query_filter=kept,
                 search_params=self._parameters(exact=whole, count=count),
                 limit=count,
-                with_payload=list(points.HIT),
+                with_payload=list(self._shown),
             )
             found: list[models.ScoredPoint] = answer.points
             return found
@@ -104,7 +108,7 @@ class QdrantCollection:
                 break
             else:
                 count *= 2
-        hits = [points.hit(one.payload, self._score(one.score, values)) for one in found]
+        hits = [self._hit(one, self._score(one.score, values)) for one in found]
         return sorted(hits, key=lambda one: (-one.score, one.document, one.slot))[:limit]
 
     def search_text(self, text: str, *, limit: int, where: Filter | None = None) -> list[Hit]:
@@ -187,6 +191,13 @@ class QdrantCollection:
         """Make sure that it stands: the server optimises by itself."""
         del for_search
         self._engine.run(self._require_own, about=self._spec.name)
+
+    def _kept(self, condition: models.Condition | None) -> models.Filter | None:
+        """Return what is searched among."""
+        return None if condition is None else models.Filter(must=[condition])
+
+    def _hit(self, point: models.ScoredPoint, score: float) -> Hit:
+        return points.hit(point.payload, score)
 
     def _pages(
         self, must: list[models.Condition], *, with_vectors: bool

@@ -16,6 +16,7 @@ import numpy as np
 from qdrant_client import models
 
 from repoint.backends.qdrant.filters import fields
+from repoint.domain.adoption import layout_of, layout_tree
 from repoint.domain.document import Chunk, Entry, digest_of
 from repoint.domain.errors import UnsupportedError
 from repoint.domain.ids import CollectionName, DocumentId, Fingerprint, Lsn
@@ -112,6 +113,7 @@ def metadata_of(spec: CollectionSpec) -> dict[str, object]:
                 "build": dict(spec.ann.build),
                 "search": dict(spec.ann.search),
             },
+            **({"adopted": layout_tree(spec.adopted)} if spec.adopted else {}),
         }
     }
 
@@ -135,6 +137,7 @@ def spec_of(
                 search=tree["ann"]["search"],
             ),
             lexical=False,
+            adopted=layout_of(tree["adopted"]) if tree.get("adopted") else None,
         )
     except (KeyError, ValueError, TypeError):
         return None

@@ -16,9 +16,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from repoint.domain.access import Action
-from repoint.domain.adoption import Adoption, AdoptionState
+from repoint.domain.adoption import Adoption, AdoptionState, Layout
 from repoint.domain.document import Json
-from repoint.domain.errors import AlreadyExistsError, ConflictError
+from repoint.domain.errors import AlreadyExistsError, CollectionMissingError, ConflictError
 from repoint.domain.ids import IndexName, Lsn, ReleaseName, collection_name
 from repoint.domain.release import Release, ReleaseState
 from repoint.domain.rollout import FINAL
@@ -80,6 +80,8 @@ def adopt(  # noqa: PLR0913 - what is adopted as what, and how the caller watche
         )
     if before is None:
         _begin(session, index, name, replace(declared, spec=spec), drivers)
+    else:
+        _begin_again(session, before, declared)
     scan = Scan(session, index, name, spec)
     complete = scan.run(progress=progress, stop=stop or (lambda: False))
     conflicts, embedded = 0, scan.embedded
@@ -134,7 +136,7 @@ def _begin(
     embedding = Embedding(spec.model, drivers.embedder(spec.model), fingerprint)
     probes = probing.measure(embedding)
     # The place first: a record without one would have nothing to go on with.
-    adopter.begin(replace(collection_spec(release), adopted=foreign.layout))
+    _make_place(session, release, foreign.layout)
     with session.store.begin() as tx:
         if index not in tx.indexes.names():
             tx.indexes.create(index, at=release.created_at)
@@ -172,6 +174,42 @@ def _begin(
                 **proof.as_tree(),
             },
         )
+
+
+def _begin_again(session: Session, before: Adoption, declared: Declaration) -> None:
+    """Read from the start if the collection is described in another way than before.
+
+    What the log has of it stays: what is equal is not written again.
+    """
+    alias = session.spaces.alias_of(before.backend, before.index)
+    layout = session.spaces.adopter(before.backend).look(declared.wish, alias=alias).layout
+    with session.store.read() as view:
+        release = view.releases.get(before.index, before.release)
+    if layout == before.layout == _place(session, release):
+        return
+    with session.store.begin() as tx:
+        tx.catchup.restart(before.index, before.release)
+        again = replace(before, layout=layout, cursor="", rows=0, without_text=0)
+        tx.adoptions.advance(again)
+    session.spaces.forget(release)
+    _make_place(session, release, layout)
+
+
+def _place(session: Session, release: Release) -> Layout | None:
+    """Return the layout that the place for notes was made for; None where there is none."""
+    backend = session.spaces.backend(release)
+    try:
+        opened = backend.open(release.collection, fingerprint=release.fingerprint)
+    except CollectionMissingError:
+        return None
+    return opened.spec.adopted
+
+
+def _make_place(session: Session, release: Release, layout: Layout) -> None:
+    """Make the place for notes, without what an earlier call may have left there."""
+    session.spaces.backend(release).drop(release.collection)
+    adopter = session.spaces.adopter(release.spec.backend)
+    adopter.begin(replace(collection_spec(release), adopted=layout))
 
 
 def _finish(session: Session, space: Space) -> tuple[int, int]:

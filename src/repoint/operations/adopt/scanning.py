@@ -9,7 +9,9 @@ from typing import Final
 from repoint.domain.adoption import Adoption
 from repoint.domain.document import Chunk, Document, Entry
 from repoint.domain.errors import (
+    BadInputError,
     ConflictError,
+    FieldTypeError,
     InputRejectedError,
     NotFoundError,
 )
@@ -20,6 +22,7 @@ from repoint.operations.spaces import Space
 from repoint.operations.sync import Limits, sync
 from repoint.ports.adoption import ForeignRow, Note
 from repoint.ports.backend import SpaceMatrix
+from repoint.ports.store import Transaction
 
 #: Rows read, written to the log and noted together.
 PAGE: Final = 1_000
@@ -90,7 +93,7 @@ class Scan:
         documents = [row.document for row in rows]
         ids = [one.id for one in documents]
         with self._session.store.begin() as tx:
-            tx.log.append(index, documents, at=self._session.clock.now())
+            self._append(tx, documents)
             stored = tx.log.get(index, ids)
             head, low = tx.log.head(index), tx.catchup.watermark(index, name)
             undisturbed = tx.catchup.window(index, name) is None
@@ -121,6 +124,16 @@ class Scan:
         if bare:
             self._embed(bare)
         return head, alone
+
+    def _append(self, tx: Transaction, documents: Sequence[Document]) -> None:
+        try:
+            tx.log.append(self._adoption.index, documents, at=self._session.clock.now())
+        except FieldTypeError as error:
+            raise BadInputError(
+                error.message,
+                hint=f"leave it where it is: the same command with --leave-out {error.field}; "
+                "the scan then begins anew",
+            ) from error
 
     def _chunks(self, document: Document) -> Sequence[Chunk]:
         try:

@@ -29,7 +29,7 @@ class Adoptions(Protocol):
         ...
 
     def advance(self, adoption: Adoption) -> None:
-        """Store how far the scan is."""
+        """Store how far the scan is, and by which layout."""
         ...
 
     def set_state(

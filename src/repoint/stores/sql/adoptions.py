@@ -70,7 +70,10 @@ class SqlAdoptions:
                 adoptions.c.release == adoption.release,
             )
             .values(
-                cursor=adoption.cursor, rows=adoption.rows, without_text=adoption.without_text
+                layout=codec.encode(layout_tree(adoption.layout)),
+                cursor=adoption.cursor,
+                rows=adoption.rows,
+                without_text=adoption.without_text,
             )
         )
 

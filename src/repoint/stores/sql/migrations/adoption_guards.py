@@ -1,4 +1,4 @@
-"""The guards of the third revision; like it, they never change."""
+"""The guards of the fourth revision; like it, they never change."""
 
 from __future__ import annotations
 
