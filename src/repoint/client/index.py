@@ -16,7 +16,7 @@ from repoint.domain.document import Document, Json
 from repoint.domain.errors import UnknownFieldError
 from repoint.domain.filters import Filter, Scalar
 from repoint.domain.ids import DocumentId, IndexName, release_name
-from repoint.domain.operation import Freeze
+from repoint.domain.operation import Freeze, Hold
 from repoint.domain.pointer import Move, Pointer
 from repoint.domain.readiness import Finding
 from repoint.domain.release import Release
@@ -344,6 +344,12 @@ class Index:
     def drop(self, release: str, *, reason: str = "") -> None:
         """Delete a retired release's collection."""
         ending.drop(self._session, self._name, release_name(release), reason=reason)
+
+    def place_hold(self, release: str, *, reason: str) -> Hold:
+        """Forbid dropping a release until somebody lifts it."""
+        return ending.place_hold(
+            self._session, self._name, release_name(release), reason=reason
+        )
 
     def lift_holds(self, release: str, *, reason: str = "") -> int:
         """Let a held release be dropped."""

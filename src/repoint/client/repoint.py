@@ -20,6 +20,7 @@ from repoint.wiring.stores import StoreFacts
 from repoint.wiring.workspace import Workspace, find_home, make_workspace, open_workspace
 
 if TYPE_CHECKING:
+    from repoint.client.evidence import Evidence
     from repoint.stores.sql.migrating import Migrated
 
 
@@ -133,6 +134,13 @@ class Repoint:
         """Return every backend that a spec may name, and whether it can be used here."""
         authorise(self.session, Action.READ, None)
         return self._workspace.drivers.backends()
+
+    @property
+    def evidence(self) -> Evidence:
+        """What explains a move of the pointer, as one signed file."""
+        from repoint.client.evidence import Evidence  # noqa: PLC0415 - a rollback needs none of it
+
+        return Evidence(self._workspace)
 
     def reconcile(self) -> tuple[list[Mended], list[str]]:
         """Finish what a crash left half done; return what was mended and what could not be."""

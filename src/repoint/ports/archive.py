@@ -18,3 +18,11 @@ class Archive(Protocol):
             StoreUnavailableError: the disk is full or read-only; the earlier content stands.
         """
         ...
+
+    def read(self, name: str) -> Mapping[str, Json] | None:
+        """Return what was kept under the name; None where nothing is, or not on this machine.
+
+        Raises:
+            CorruptionError: what is there cannot be read.
+        """
+        ...

@@ -357,6 +357,10 @@ class FusedArchive:
         with self._fuse.call("keep"):
             return self._archive.keep(name, content)
 
+    def read(self, name: str) -> Mapping[str, Json] | None:
+        """Read, as it is."""
+        return self._archive.read(name)
+
 
 class FusedDrivers:
     """Drivers whose backends and models are fused."""

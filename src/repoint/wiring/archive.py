@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from repoint.domain.document import Json
-from repoint.domain.errors import StoreUnavailableError
+from repoint.domain.errors import CorruptionError, StoreUnavailableError
 
 
 class FolderArchive:
@@ -36,3 +36,16 @@ class FolderArchive:
                 hint="make room or permit writing there, then: repoint reconcile",
             ) from error
         return str(target)
+
+    def read(self, name: str) -> Mapping[str, Json] | None:
+        """Return what was kept under the name, None where no such file is in the folder."""
+        target = self._folder / f"{name}.json"
+        try:
+            content: Json = json.loads(target.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise CorruptionError(f"evidence {target} cannot be read: {error}") from error
+        if not isinstance(content, dict):
+            raise CorruptionError(f"evidence {target} holds no record")
+        return content

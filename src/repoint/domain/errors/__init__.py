@@ -39,6 +39,7 @@
             FingerprintMismatchError
             CollectionMissingError
             BrokenAuditError
+            BrokenEvidenceError
 
 ``tests/unit/domain/test_errors.py`` fails when this picture and the classes disagree.
 Exit status and HTTP status come from the family; ``code`` is stable.
@@ -61,6 +62,7 @@ from repoint.domain.errors.conflict import (
 )
 from repoint.domain.errors.corruption import (
     BrokenAuditError,
+    BrokenEvidenceError,
     CollectionMissingError,
     DimensionsError,
     FingerprintMismatchError,
@@ -104,6 +106,7 @@ __all__ = [
     "BadLineError",
     "BadSpecError",
     "BrokenAuditError",
+    "BrokenEvidenceError",
     "CollectionMissingError",
     "ConflictError",
     "CorruptionError",
