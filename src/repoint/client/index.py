@@ -46,6 +46,7 @@ from repoint.sources.files.record import document_of
 from repoint.wiring.workspace import Workspace
 
 if TYPE_CHECKING:
+    from repoint.client.bridging import Bridging
     from repoint.client.diagnosing import Source
     from repoint.client.judging import Judging
     from repoint.domain.diagnosis import Diagnosis
@@ -194,6 +195,13 @@ class Index:
         self._authorise_reading()
         with self._session.store.read() as view:
             return view.releases.all(self._name)
+
+    @property
+    def bridges(self) -> Bridging:
+        """Ways to a release whose query model is gone."""
+        from repoint.client.bridging import Bridging  # noqa: PLC0415 - for emergencies only
+
+        return Bridging(self._session, self._name)
 
     @property
     def judging(self) -> Judging:
@@ -347,15 +355,13 @@ class Index:
 
     def place_hold(self, release: str, *, reason: str) -> Hold:
         """Forbid dropping a release until somebody lifts it."""
-        return ending.place_hold(
-            self._session, self._name, release_name(release), reason=reason
-        )
+        name = release_name(release)
+        return ending.place_hold(self._session, self._name, name, reason=reason)
 
     def lift_holds(self, release: str, *, reason: str = "") -> int:
         """Let a held release be dropped."""
-        return ending.lift_holds(
-            self._session, self._name, release_name(release), reason=reason
-        )
+        name = release_name(release)
+        return ending.lift_holds(self._session, self._name, name, reason=reason)
 
     def _write(self, changes: Sequence[Document | DocumentId], wait: Wait) -> Appended:
         if wait is not None:

@@ -21,6 +21,7 @@ from repoint.domain.ids import Lsn
 from repoint.ports.store import Store
 from repoint.testing.conformance import Suite
 from repoint.testing.store_access import AccessSuite, AuditSuite, ProcessSuite, process
+from repoint.testing.store_bridges import BridgeSuite
 from repoint.testing.store_catchup import DeadLetterSuite, LeaseSuite, WindowSuite
 from repoint.testing.store_judging import DiagnosisSuite, PolicySuite, QuerySetSuite, RunSuite
 from repoint.testing.store_log import FieldSuite, IndexSuite, LogSuite
@@ -284,6 +285,7 @@ class StoreSuite(
     RunSuite,
     PolicySuite,
     DiagnosisSuite,
+    BridgeSuite,
 ):
     """What every store promises; a concrete class brings ``store`` and ``another``."""
 

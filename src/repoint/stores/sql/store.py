@@ -18,6 +18,7 @@ from repoint.ports.clock import Clock
 from repoint.ports.store import ChangeFeed
 from repoint.stores.sql.access import SqlAccess
 from repoint.stores.sql.audit import SqlAudit
+from repoint.stores.sql.bridges import SqlBridges
 from repoint.stores.sql.catchup import SqlCatchup
 from repoint.stores.sql.dead_letters import SqlDeadLetters
 from repoint.stores.sql.diagnoses import SqlDiagnoses
@@ -70,6 +71,7 @@ class SqlTransaction:
     runs: SqlRuns
     policies: SqlPolicies
     diagnoses: SqlDiagnoses
+    bridges: SqlBridges
 
     @staticmethod
     def on(connection: sa.Connection, *, clock: Clock) -> SqlTransaction:
@@ -89,6 +91,7 @@ class SqlTransaction:
             runs=SqlRuns(connection),
             policies=SqlPolicies(connection),
             diagnoses=SqlDiagnoses(connection),
+            bridges=SqlBridges(connection),
         )
 
 

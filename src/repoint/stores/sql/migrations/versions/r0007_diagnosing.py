@@ -11,7 +11,7 @@ from repoint.stores.sql.migrations.diagnosing_guards import GUARDS
 from repoint.stores.sql.migrations.guarding import add_guards
 
 revision = "0007"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
