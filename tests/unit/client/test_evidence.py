@@ -64,9 +64,11 @@ def _read(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
     return content.read()
 
 
-def spec(seed: int, **model: str) -> ReleaseSpec:
+def spec(seed: int, *, location: str = "") -> ReleaseSpec:
     return ReleaseSpec(
-        model=ModelSpec(provider="hashing", dimensions=32, options={"seed": seed}, **model)
+        model=ModelSpec(
+            provider="hashing", dimensions=32, location=location, options={"seed": seed}
+        )
     )
 
 

@@ -129,8 +129,8 @@ def _doubled(case: Case) -> Iterator[Cause]:
 def _no_vectors(case: Case, fresh: Vectors | None) -> Iterator[Cause]:
     """Name vectors that are none: zero, or not finite."""
     matrix = case.held.matrix
-    none = ~np.isfinite(matrix).all(axis=1) | ~matrix.any(axis=1)
-    names = {name for name, bad in zip(case.held.documents, none, strict=True) if bad}
+    usable = np.isfinite(matrix).all(axis=1) & matrix.any(axis=1)
+    names = {case.held.documents[place] for place in np.flatnonzero(~usable).tolist()}
     if not names:
         return
     won = repaired(case, fresh, names)
