@@ -4,9 +4,10 @@ On a part of medquad-small where the judged data is (``REPOINT_DATA``), else on 
 the standard library. Each release is damaged as ``repoint.testing.ailments`` says, diagnosed,
 and the first cause is compared with the fault. The table is written beside the results;
 
-    python -m bench.bench_diagnose
+    python -m bench.bench_diagnose [one] [two]
 
-writes it into the page of the docs as well.
+writes it into the page of the docs as well: ``one`` are the faults of a single model, ``two``
+those that take two transformers. A part that is left out stays as it was measured last.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ from repoint.testing.provider import Provider
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs" / "explanation" / "diagnosed.md"
+RESULTS: Final = ROOT / "bench" / "results"
+PARTS: Final = ("one", "two")
 _BEGIN, _END = "<!-- table -->\n", "<!-- end of table -->\n"
 
 WEAK: Final = ModelSpec(
@@ -95,13 +98,21 @@ class Seen:
 
 def measure(*, seed: int, smoke: bool) -> dict[str, float]:
     """Return how many faults were named first, of how many, and the seconds each took."""
+    return measure_parts(PARTS, seed=seed, smoke=smoke)
+
+
+def measure_parts(parts: Sequence[str], *, seed: int, smoke: bool) -> dict[str, float]:
+    """Return the figures of these parts, and keep their rows of the table."""
     material = _material(seed, smoke=smoke)
-    models = replace(MODELS, one=None, other=None) if smoke else MODELS
-    seen = list(run(material, models))
-    table = "\n".join(_table(material, seen))
-    out = ROOT / "bench" / "results" / "diagnose.md"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(table + "\n", encoding="utf-8")
+    seen: list[Seen] = []
+    for part in parts:
+        models = replace(MODELS, one=None, other=None) if part == "one" else MODELS
+        here = [] if smoke and part == "two" else list(run(material, models, part))
+        seen += here
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        rows = "".join(f"{_row(one)}\n" for one in here)
+        (RESULTS / f"diagnose-{part}.md").write_text(rows, encoding="utf-8")
+    (RESULTS / "diagnose.md").write_text("\n".join(_table(material)) + "\n", encoding="utf-8")
     return {
         "faults": float(len(seen)),
         "named_first": float(sum(one.named == one.wanted for one in seen)),
@@ -110,8 +121,8 @@ def measure(*, seed: int, smoke: bool) -> dict[str, float]:
     }
 
 
-def run(material: Material, models: Models) -> Iterator[Seen]:
-    """Make each ailment in a workspace of its own kind, and diagnose it."""
+def run(material: Material, models: Models, part: str) -> Iterator[Seen]:
+    """Make each ailment of a part in one workspace, and diagnose it."""
     with tempfile.TemporaryDirectory(prefix="repoint-bench-") as folder, Provider() as provider:
         home = Path(folder) / "home"
         with Repoint.init(home) as repoint:
@@ -136,7 +147,8 @@ def run(material: Material, models: Models) -> Iterator[Seen]:
                 index.create_release(name, spec)
                 index.sync(name)
             index.promote("v1", options=PromoteOptions(without_evaluation="benchmark"))
-            for number, ailment in enumerate(clinic.ailments()):
+            made = clinic.of_one_model() if part == "one" else clinic.of_two_models()
+            for number, ailment in enumerate(made):
                 yield _seen(repoint, index, f"r{number}", ailment)
 
 
@@ -216,32 +228,40 @@ def _a_field(corpus: Iterable[Document]) -> str:
     )
 
 
-def _table(material: Material, seen: Sequence[Seen]) -> Iterator[str]:
-    right = sum(one.named == one.wanted for one in seen)
-    models = sorted(
-        {one.ailment.spec.model.name or one.ailment.spec.model.provider for one in seen}
+def _row(one: Seen) -> str:
+    made, top = one.diagnosis, one.diagnosis.top
+    score = "-" if top is None else f"{top.score:.2f} {top.certainty}"
+    others = ", ".join(f"{c.fault} {c.score:.2f}" for c in made.causes[1:]) or "-"
+    named = one.named if one.named == one.wanted else f"**{one.named}**"
+    return (
+        f"| {one.ailment.says} | {one.wanted} | {named} | {score} | "
+        f"{made.loss.baseline:.3f} → {made.loss.release:.3f} | {others} | {one.seconds:.1f} |"
     )
-    yield f"{material.says}; models: {', '.join(models)}."
-    yield f"{right} of {len(seen)} are named first as they were made."
+
+
+def _table(material: Material) -> Iterator[str]:
+    rows = [
+        row
+        for part in PARTS
+        if (kept := RESULTS / f"diagnose-{part}.md").exists()
+        for row in kept.read_text(encoding="utf-8").splitlines()
+    ]
+    right = sum("**" not in row for row in rows)
+    yield f"{material.says}. {right} of {len(rows)} are named first as they were made."
     yield ""
     yield "| what was done | made | named first | score | nDCG@10 | also named | seconds |"
     yield "|---|---|---|--:|--:|---|--:|"
-    for one in seen:
-        made, top = one.diagnosis, one.diagnosis.top
-        score = "-" if top is None else f"{top.score:.2f} {top.certainty}"
-        others = ", ".join(f"{c.fault} {c.score:.2f}" for c in made.causes[1:]) or "-"
-        named = one.named if one.named == one.wanted else f"**{one.named}**"
-        yield (
-            f"| {one.ailment.says} | {one.wanted} | {named} | {score} | "
-            f"{made.loss.baseline:.3f} → {made.loss.release:.3f} | {others} | "
-            f"{one.seconds:.1f} |"
-        )
+    yield from rows
 
 
-def main() -> int:
-    """Run it and write the table into the docs."""
-    figures = measure(seed=20_260_101, smoke=False)
-    table = (ROOT / "bench" / "results" / "diagnose.md").read_text(encoding="utf-8")
+def main(parts: Sequence[str]) -> int:
+    """Run these parts, or all, and write the table into the docs."""
+    unknown = set(parts) - set(PARTS)
+    if unknown:
+        print(f"no such part: {', '.join(sorted(unknown))}; there are: {', '.join(PARTS)}")
+        return 2
+    figures = measure_parts(parts or PARTS, seed=20_260_101, smoke=False)
+    table = (RESULTS / "diagnose.md").read_text(encoding="utf-8")
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(_BEGIN)
     _, _, after = rest.partition(_END)
     PAGE.write_text(before + _BEGIN + "\n" + table + "\n" + _END + after, encoding="utf-8")
@@ -250,4 +270,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

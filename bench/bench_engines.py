@@ -111,6 +111,7 @@ def _of_servers(job: Job, model: str) -> dict[str, float]:
                     figures |= _switched(name, docs)
         except NoProgramError as problem:
             print(f"  {engine} is not measured: {problem}")
+    return figures
 
 
 def _of_weaviate(job: Job, model: str) -> dict[str, float]:

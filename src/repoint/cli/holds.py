@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from repoint.cli.arguments import IndexName, Reason, ReleaseName
@@ -13,7 +15,7 @@ app = typer.Typer(name="hold", rich_markup_mode=None, no_args_is_help=True)
 
 @app.callback()
 def hold() -> None:
-    """Show and lift what forbids dropping a release."""
+    """Show, place and lift what forbids dropping a release."""
 
 
 @command(app, "list", example="repoint hold list docs")
@@ -28,6 +30,26 @@ def list_(door: Door, index: IndexName) -> None:
     door.out.table(
         ("release", "since", "by", "reason"),
         [(one.release, f"{one.at:%Y-%m-%d %H:%M}", one.actor, one.reason) for one in holds],
+    )
+
+
+@command(app, "place", example='repoint hold place docs v1 --reason "audit until March"')
+def place(
+    door: Door,
+    *,
+    index: IndexName,
+    release: ReleaseName,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="WHY", help="Why; drop says it when it refuses.")
+    ],
+) -> None:
+    """Forbid dropping a release until somebody lifts it."""
+    with door.workspace() as opened:
+        made = opened.index(index).place_hold(release, reason=reason)
+    door.out.json({"index": index, "held": plain(made)})
+    door.out.say(
+        f"{release} is held: {reason}",
+        f"  -> to lift it: repoint hold lift {index} {release}",
     )
 
 

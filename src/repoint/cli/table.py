@@ -90,7 +90,8 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "abort": Entry("ends", "End the open rollout before any move."),
         "retire": Entry("ends", "Stop keeping a release in step, so that it may be dropped."),
         "drop": Entry("ends", "Delete a retired release's collection."),
-        "hold": Entry("holds", "Show and lift what forbids dropping a release."),
+        "hold": Entry("holds", "Show, place and lift what forbids dropping a release."),
+        "evidence": Entry("evidence", "Export and verify what explains a move of the pointer."),
         "dead-letters": Entry("letters", "List the documents that a release could not take."),
         "backends": Entry(
             "databases", "List the databases that specs may name, and what each can do."

@@ -14,7 +14,7 @@ from repoint.client.keeping import Keeper
 from repoint.domain.catchup import DeadLetter
 from repoint.domain.document import Document, Json
 from repoint.domain.ids import DocumentId, IndexName, release_name
-from repoint.domain.operation import Freeze
+from repoint.domain.operation import Freeze, Hold
 from repoint.domain.pointer import Move, Pointer
 from repoint.domain.readiness import Finding
 from repoint.domain.release import Release
@@ -330,6 +330,11 @@ class Index(AnsweringIndex, Erasing):
     def grants(self, release: str) -> PrivilegesReport:
         """Return which grants of its database a move to a release needs, and which lack."""
         return privileges.check(self._session, self._name, release_name(release))
+
+    def place_hold(self, release: str, *, reason: str) -> Hold:
+        """Forbid dropping a release until somebody lifts it."""
+        name = release_name(release)
+        return ending.place_hold(self._session, self._name, name, reason=reason)
 
     def lift_holds(self, release: str, *, reason: str = "") -> int:
         """Let a held release be dropped."""

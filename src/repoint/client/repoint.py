@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from repoint.client.evidence import Evidence
     from repoint.domain.spec import ReleaseSpec
     from repoint.operations.adopt import AdoptionPlan, AdoptionProgress, AdoptionReport
     from repoint.ports.adoption import Wish
@@ -187,6 +188,13 @@ class Repoint:
         """Return every backend that a spec may name, and whether it can be used here."""
         authorise(self.session, Action.READ, None)
         return self._workspace.drivers.backends()
+
+    @property
+    def evidence(self) -> Evidence:
+        """What explains a move of the pointer, as one signed file."""
+        from repoint.client.evidence import Evidence  # noqa: PLC0415 - a rollback needs none of it
+
+        return Evidence(self._workspace)
 
     def reconcile(
         self, *, repair_alias: bool = False, reason: str = ""

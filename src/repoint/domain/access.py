@@ -47,6 +47,7 @@ class Action(StrEnum):
     REPAIR = "repair"
     RETIRE = "retire"
     HOLD = "hold"
+    EXPORT_EVIDENCE = "export-evidence"
     RELEASE_HOLD = "release-hold"
     DROP = "drop"
     ERASE = "erase"
@@ -87,6 +88,7 @@ NEEDS: Final[Mapping[Action, Role]] = MappingProxyType(
         Action.REPAIR: Role.OPERATOR,
         Action.RETIRE: Role.OPERATOR,
         Action.HOLD: Role.OPERATOR,
+        Action.EXPORT_EVIDENCE: Role.OPERATOR,
         Action.RECONCILE: Role.OPERATOR,
         Action.GUARD: Role.OPERATOR,
         Action.ALERT: Role.OPERATOR,

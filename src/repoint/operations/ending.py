@@ -11,9 +11,9 @@ from repoint.domain.access import Action
 from repoint.domain.adoption import Adoption, AdoptionState
 from repoint.domain.audit import Outcome
 from repoint.domain.document import Json
-from repoint.domain.errors import HeldError, RefusedMoveError
+from repoint.domain.errors import HeldError, RefusedMoveError, RetiredError
 from repoint.domain.ids import IndexName, ReleaseName
-from repoint.domain.operation import Operation, OperationKind, Step
+from repoint.domain.operation import Hold, Operation, OperationKind, Step
 from repoint.domain.pointer import MoveKind, Pointer
 from repoint.domain.readiness import Finding
 from repoint.domain.release import Release, ReleaseState
@@ -21,7 +21,13 @@ from repoint.domain.rollout import Event
 from repoint.operations import moving, reconcile
 from repoint.operations.acknowledge import is_alive
 from repoint.operations.freeze import require_thawed
-from repoint.operations.session import Session, authorise, in_turn, record
+from repoint.operations.session import (
+    Session,
+    authorise,
+    in_turn,
+    record,
+    require_reason,
+)
 from repoint.ports.store import Transaction
 
 #: How long an abort waits until every process has ended a canary.
@@ -233,6 +239,38 @@ def drop(
                 reason=reason,
                 details=_dropped(release, adoption, deletes=deletes),
             )
+
+
+def place_hold(session: Session, index: IndexName, name: ReleaseName, *, reason: str) -> Hold:
+    """Forbid deleting a release's collection until somebody lifts it (INV-8).
+
+    Raises:
+        BadInputError: no reason is given; nothing was placed.
+        RetiredError: its collection is gone already.
+    """
+    require_reason(reason, of="a hold")
+    authorise(session, Action.HOLD, index, reason=reason)
+    with session.store.begin() as tx:
+        release = tx.releases.get(index, name)
+        if release.state is ReleaseState.DROPPED:
+            raise RetiredError(index=index, release=name, state=release.state)
+        hold = Hold(
+            index=index,
+            release=name,
+            reason=reason,
+            actor=session.actor,
+            at=session.clock.now(),
+        )
+        tx.access.place_hold(hold)
+        tx.audit.append(
+            at=hold.at,
+            actor=session.actor,
+            action=Action.HOLD,
+            index=index,
+            reason=reason,
+            details={"release": name},
+        )
+        return hold
 
 
 def lift_holds(session: Session, index: IndexName, name: ReleaseName, *, reason: str) -> int:

@@ -1,7 +1,7 @@
 """Evidence: what explains a rollback later, kept before anything can be cleaned up.
 
 The file holds specs, findings, moves and log positions; no vectors, no document text, no
-secret. Signing it and rendering it for people is not done here.
+secret. What a signed bundle holds besides is gathered by ``operations.exhibits``.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from repoint.domain.document import Json
-from repoint.domain.ids import ReleaseName
+from repoint.domain.ids import Epoch, IndexName, ReleaseName
 from repoint.domain.operation import Operation
 from repoint.domain.pointer import Pointer
 from repoint.domain.readiness import Finding
-from repoint.domain.spec import as_tree
+from repoint.domain.spec import ReleaseSpec, as_tree
 from repoint.operations.session import Session
 from repoint.ports.store import Transaction
 
@@ -66,13 +66,22 @@ def preserve(
             ],
             "head": view.log.head(index),
         }
-    return session.archive.keep(f"{index}-epoch-{pointer.epoch}-rollback", tree)
+    return session.archive.keep(name_of(index, pointer.epoch), tree)
+
+
+def name_of(index: IndexName, epoch: Epoch) -> str:
+    """Return the name that a rollback's evidence is kept under."""
+    return f"{index}-epoch-{epoch}-rollback"
+
+
+def plain_spec(spec: ReleaseSpec) -> Json:
+    """Return a spec as plain values."""
+    return _json(as_tree(spec))
 
 
 def _release(view: Transaction, operation: Operation, name: ReleaseName) -> Json:
     release = view.releases.get(operation.index, name)
     letters = view.dead_letters.all(operation.index, name)
-    spec: Json = _json(as_tree(release.spec))
     return {
         "name": name,
         "fingerprint": release.fingerprint,
@@ -80,7 +89,7 @@ def _release(view: Transaction, operation: Operation, name: ReleaseName) -> Json
         "state": release.state,
         "watermark": view.catchup.watermark(operation.index, name),
         "dead_letters": [{"document": one.document, "code": one.code} for one in letters[:100]],
-        "spec": spec,
+        "spec": plain_spec(release.spec),
     }
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from repoint.domain.access import Action
 from repoint.domain.canary import Canary
 from repoint.domain.catchup import Backlog
-from repoint.domain.diagnosis import Diagnosis
 from repoint.domain.ids import Epoch, IndexName, Lsn, ReleaseName
 from repoint.domain.operation import Freeze, Hold, Operation, Process, Rollout
 from repoint.domain.pointer import MoveKind
@@ -15,6 +15,9 @@ from repoint.domain.release import ReleaseState
 from repoint.operations.acknowledge import is_alive
 from repoint.operations.session import Session, authorise
 from repoint.ports.store import Transaction
+
+if TYPE_CHECKING:  # seven milliseconds that a rollback need not pay
+    from repoint.domain.diagnosis import Diagnosis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

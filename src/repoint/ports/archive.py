@@ -40,3 +40,11 @@ class Archive(Protocol):
             StoreUnavailableError: as ``keep``.
         """
         ...
+
+    def read(self, name: str) -> Mapping[str, Json] | None:
+        """Return what was kept under the name; None where nothing is, or not on this machine.
+
+        Raises:
+            CorruptionError: what is there cannot be read.
+        """
+        ...

@@ -96,12 +96,15 @@ class Clinic:
         if self.models.one is not None:
             self.baselines["one"] = ReleaseSpec(model=self.models.one)
 
-    def ailments(self) -> Iterator[Ailment]:
-        """Yield them, the healthy ones first."""
+    def of_one_model(self) -> Iterator[Ailment]:
+        """Yield those that a model alone can have, the healthy one first."""
         plain, good = self.baselines["v1"], self.models.good
         yield Ailment(fault=None, says="the same spec again", spec=plain)
         yield from self._migration(plain)
         yield from self._settings(plain, good)
+
+    def of_two_models(self) -> Iterator[Ailment]:
+        """Yield those that take two models of equal dimensions."""
         if self.models.one is not None and self.models.other is not None:
             yield from self._two_models(self.models.one, self.models.other)
 

@@ -375,6 +375,10 @@ class FusedArchive:
         with self._fuse.call("redact"):
             return self._archive.redact(secret, spared=spared)
 
+    def read(self, name: str) -> Mapping[str, Json] | None:
+        """Read, as it is."""
+        return self._archive.read(name)
+
 
 class FusedDrivers:
     """Drivers whose backends and models are fused."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from repoint.domain.document import Json
 from repoint.domain.erasure import Secret, mentions, text_without, tree_without
-from repoint.domain.errors import StoreUnavailableError
+from repoint.domain.errors import CorruptionError, StoreUnavailableError
 from repoint.ports.archive import Redacted
 
 
@@ -24,6 +24,19 @@ class FolderArchive:
         target = self._folder / f"{name}.json"
         self._write(target, _formatted(content))
         return str(target)
+
+    def read(self, name: str) -> Mapping[str, Json] | None:
+        """Return what was kept under the name, None where no such file is in the folder."""
+        target = self._folder / f"{name}.json"
+        try:
+            content: Json = json.loads(target.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise CorruptionError(f"evidence {target} cannot be read: {error}") from error
+        if not isinstance(content, dict):
+            raise CorruptionError(f"evidence {target} holds no record")
+        return content
 
     def redact(self, secret: Secret, *, spared: frozenset[str]) -> Redacted:
         """Take what betrays these documents out of every file of the folder."""

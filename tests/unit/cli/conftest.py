@@ -53,6 +53,10 @@ class Shell:
             path.write_text(content, encoding="utf-8")
         return str(path)
 
+    def bundle(self, name: str) -> str:
+        """Return where a bundle of evidence lies, or will lie, that nobody gave a place."""
+        return str(self.home / "evidence" / name)
+
     def corpus(self, count: int, *, name: str = "corpus.jsonl") -> str:
         """Write a file with that many documents and return its path."""
         lines = [

@@ -45,6 +45,6 @@ def test_a_rollback_that_does_not_verify_says_so_stays_frozen_and_ends_with_3(
 ) -> None:
     result = broken.run("rollback", "docs", "--reason", "worse")
     assert result.exit_code == 3
-    assert "NOT VERIFIED" in result.stdout.splitlines()[-1]
+    assert "NOT VERIFIED" in result.stdout.splitlines()[-2]
     status = broken.json("status", "docs")
     assert (status["active"], status["frozen"]) == ("v1", True)

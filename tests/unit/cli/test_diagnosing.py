@@ -10,9 +10,8 @@ from tests.unit.cli.test_shapes import PROMISED, shape
 WEAK = "model: {provider: hashing, dimensions: 2}\n"
 
 
-@pytest.fixture
-def failed(shell: Shell) -> Shell:
-    """An index that was rolled back from a weak model."""
+def weakened(shell: Shell) -> Shell:
+    """Let a weak model answer for an index."""
     shell.ok("init")
     shell.ok("index", "create", "docs")
     shell.ok("ingest", "docs", shell.corpus(40))
@@ -23,8 +22,20 @@ def failed(shell: Shell) -> Shell:
     return shell
 
 
-def test_a_diagnosis_prints_the_shape_that_is_promised(failed: Shell) -> None:
-    assert shape(failed.json("diagnose", "docs", "v2")) == PROMISED["diagnose"]
+@pytest.fixture
+def failed(shell: Shell) -> Shell:
+    """An index whose weak model answers, for this test alone."""
+    return weakened(shell)
+
+
+@pytest.fixture(scope="module")
+def weak(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """The same for tests that only add reports."""
+    return weakened(Shell(tmp_path_factory.mktemp("weak")))
+
+
+def test_a_diagnosis_prints_the_shape_that_is_promised(weak: Shell) -> None:
+    assert shape(weak.json("diagnose", "docs", "v2")) == PROMISED["diagnose"]
 
 
 def test_a_rollback_ends_with_the_question_and_its_command(failed: Shell) -> None:
@@ -49,11 +60,11 @@ def test_it_answers_and_can_be_shown_again(failed: Shell) -> None:
     assert (again["cause"], again["baseline"]) == ("bad-model", "v1")
 
 
-def test_questions_may_come_from_a_file(failed: Shell) -> None:
-    questions = failed.file(
+def test_questions_may_come_from_a_file(weak: Shell) -> None:
+    questions = weak.file(
         "asked.txt", "\n".join(f"number {n} is about topic" for n in range(40))
     )
-    made = failed.json("diagnose", "docs", "v2", "--query-file", questions)
+    made = weak.json("diagnose", "docs", "v2", "--query-file", questions)
     assert made["asked"] == {
         "source": "asked.txt",
         "judged": False,
@@ -63,14 +74,14 @@ def test_questions_may_come_from_a_file(failed: Shell) -> None:
     assert "nobody judged" in json.dumps(made["causes"])
 
 
-def test_the_page_holds_what_was_found_and_escapes_it(failed: Shell, tmp_path: Path) -> None:
+def test_the_page_holds_what_was_found_and_escapes_it(weak: Shell, tmp_path: Path) -> None:
     name = "<script>alert(1)</script>.txt"
-    questions = failed.file("q.txt", "number 3 is about topic 3\nnumber 5 is about topic 5\n")
+    questions = weak.file("q.txt", "number 3 is about topic 3\nnumber 5 is about topic 5\n")
     evil = tmp_path / "x" / name.replace("/", "_")
     evil.parent.mkdir()
     evil.write_text(Path(questions).read_text(encoding="utf-8"), encoding="utf-8")
     page = tmp_path / "why.html"
-    failed.ok("diagnose", "docs", "v2", "--query-file", str(evil), "--html", str(page))
+    weak.ok("diagnose", "docs", "v2", "--query-file", str(evil), "--html", str(page))
     html = page.read_text(encoding="utf-8")
     assert "<script" not in html
     assert "&lt;script&gt;" in html
@@ -78,9 +89,9 @@ def test_the_page_holds_what_was_found_and_escapes_it(failed: Shell, tmp_path: P
     assert "Was the model bad" in html
 
 
-def test_a_page_that_cannot_be_written_is_said_so(failed: Shell, tmp_path: Path) -> None:
+def test_a_page_that_cannot_be_written_is_said_so(weak: Shell, tmp_path: Path) -> None:
     where = str(tmp_path / "nosuch" / "why.html")
-    assert "cannot be written" in failed.refused(3, "diagnose", "docs", "v2", "--html", where)
+    assert "cannot be written" in weak.refused(3, "diagnose", "docs", "v2", "--html", where)
 
 
 def test_what_it_would_take_comes_first(failed: Shell) -> None:
@@ -118,6 +129,6 @@ def test_a_price_is_said_before_it_is_paid(failed: Shell) -> None:
     ],
 )
 def test_what_makes_no_sense_is_refused(
-    failed: Shell, args: list[str], status: int, says: str
+    weak: Shell, args: list[str], status: int, says: str
 ) -> None:
-    assert says in failed.refused(status, "diagnose", *args)
+    assert says in weak.refused(status, "diagnose", *args)

@@ -3,10 +3,12 @@
 from tests.unit.cli.conftest import Shell
 
 
-def test_a_rollback_ends_with_one_line_that_says_it_all(shell: Shell) -> None:
+def test_a_rollback_ends_with_one_line_that_says_it_all_and_the_question(shell: Shell) -> None:
     shell.promoted()
     said = shell.ok("rollback", "docs", "--reason", "worse answers")
-    assert said.splitlines()[-1].startswith("docs answers from v1 (epoch 3) · verified · ")
+    *_, all_of_it, question = said.splitlines()
+    assert all_of_it.startswith("docs answers from v1 (epoch 3) · verified · ")
+    assert question.endswith("repoint diagnose docs v2")
     assert "sampled-diff" in said
     status = shell.json("status", "docs")
     assert (status["active"], status["fallback"], status["frozen"]) == ("v1", None, False)

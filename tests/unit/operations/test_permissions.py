@@ -10,7 +10,7 @@ import pytest
 from repoint.domain.access import Action, Role
 from repoint.domain.audit import Outcome
 from repoint.domain.errors import NotPermittedError, RefusedError
-from repoint.domain.ids import Actor, DocumentId, IndexName, QuerySetName, ReleaseName
+from repoint.domain.ids import Actor, DocumentId, Epoch, IndexName, QuerySetName, ReleaseName
 from repoint.domain.policy import BUILT_IN
 from repoint.operations import (
     check,
@@ -18,6 +18,7 @@ from repoint.operations import (
     documents,
     ending,
     erase,
+    exhibits,
     freeze,
     grants,
     policies,
@@ -61,6 +62,10 @@ VERBS: dict[Action, Callable[[Stage, Session], object]] = {
     ),
     Action.RETIRE: lambda stage, who: stage.retire("v1", by=who),
     Action.DROP: lambda stage, who: stage.drop("v1", by=who),
+    Action.HOLD: lambda _, who: ending.place_hold(who, INDEX, V2, reason="a test"),
+    Action.EXPORT_EVIDENCE: lambda _, who: exhibits.gather(
+        who, INDEX, Epoch(1), include_queries=False
+    ),
     Action.RELEASE_HOLD: lambda _, who: ending.lift_holds(who, INDEX, V2, reason=""),
     Action.GRANT: lambda _, who: grants.grant(who, EVE, Role.ADMIN, None),
     Action.ERASE: lambda _, who: erase.erase(who, INDEX, [DocumentId("d1")], reason="asked"),

@@ -117,14 +117,14 @@ BREAKS: Final = {
     ),
     "policies_are_append_only": "UPDATE policies SET content = '{}'",
     "policies_are_never_removed": "DELETE FROM policies",
+    "diagnoses_are_append_only": "UPDATE diagnoses SET content = '{}'",
+    "diagnoses_are_never_removed": "DELETE FROM diagnoses",
     "bridges_are_immutable": "UPDATE bridges SET retention = '{}'",
     "bridges_are_never_removed": "DELETE FROM bridges",
     "bridges_begin_disabled": (
         "INSERT INTO bridges SELECT 'b-9', 9, index_name, release, source, source_fingerprint, "
         "method, fitted, held_out, cosine, retention, weights, actor, at, 1 FROM bridges"
     ),
-    "diagnoses_are_append_only": "UPDATE diagnoses SET content = '{}'",
-    "diagnoses_are_never_removed": "DELETE FROM diagnoses",
     "erasures_never_go_back": "UPDATE erasures SET stage = 'open' WHERE id = 'e-1'",
     "erasures_are_never_removed": "DELETE FROM erasures",
     "rollout_keeps_its_policy": "UPDATE rollouts SET policy = 0 WHERE phase = 'preparing'",

@@ -218,10 +218,10 @@ class LanceCollection:
         """Let nothing that was replaced, emptied or purged stay in the table's files."""
         with self._writing, translated(self._at):
             rewrite = partial(forgetting.rewrite_files, self._table, self._at, kept=KEPT)
-            run(_persistently(rewrite))
+            run(persistently(rewrite))
             if self._spec.lexical:
-                run(_persistently(partial(forgetting.rewrite_text_index, self._table)))
-            return run(_persistently(partial(forgetting.prune, self._table, self._at)))
+                run(persistently(partial(forgetting.rewrite_text_index, self._table)))
+            return run(persistently(partial(forgetting.prune, self._table, self._at)))
 
     def _schema_with(self, wanted: dict[str, pa.DataType]) -> pa.Schema:
         schema = run(self._table.schema())

@@ -44,6 +44,7 @@
             FingerprintMismatchError
             CollectionMissingError
             BrokenAuditError
+            BrokenEvidenceError
 
 ``tests/unit/domain/test_errors.py`` fails when this picture and the classes disagree.
 Exit status and HTTP status come from the family; ``code`` is stable.
@@ -66,6 +67,7 @@ from repoint.domain.errors.conflict import (
 )
 from repoint.domain.errors.corruption import (
     BrokenAuditError,
+    BrokenEvidenceError,
     CollectionMissingError,
     DimensionsError,
     FingerprintMismatchError,
@@ -114,6 +116,7 @@ __all__ = [
     "BadLineError",
     "BadSpecError",
     "BrokenAuditError",
+    "BrokenEvidenceError",
     "CollectionMissingError",
     "ConflictError",
     "CorruptionError",

@@ -64,3 +64,16 @@ class BrokenAuditError(CorruptionError):
     def __init__(self, *, sequence: int, why: str) -> None:
         self.sequence, self.why = sequence, why
         super().__init__(f"audit record {sequence}: {why}")
+
+
+class BrokenEvidenceError(CorruptionError):
+    """A bundle of evidence is not what was signed."""
+
+    code = "broken-evidence"
+
+    def __init__(self, *, where: str, why: str) -> None:
+        self.where, self.why = where, why
+        super().__init__(
+            f"{where} is not the evidence that was signed: {why}",
+            hint="get it again from where it was made: repoint evidence export INDEX --move N",
+        )

@@ -21,7 +21,7 @@ from repoint.domain.diagnosis import (
     ranked,
     verdict,
 )
-from repoint.domain.errors import BadInputError, NotFoundError
+from repoint.domain.errors import BadInputError, NotFoundError, RefusedError
 from repoint.domain.ids import (
     BEFORE_THE_LOG,
     DiagnosisId,
@@ -31,7 +31,8 @@ from repoint.domain.ids import (
     ReleaseName,
 )
 from repoint.domain.queries import Query, Questions
-from repoint.domain.release import Release
+from repoint.domain.readiness import Status
+from repoint.domain.release import Release, ReleaseState
 from repoint.operations.diagnose import asking, choosing, examining, migration, settings
 from repoint.operations.diagnose.asking import Panel
 from repoint.operations.diagnose.case import Case
@@ -108,6 +109,7 @@ def diagnose(  # noqa: PLR0913 - what is diagnosed, beside what, with what
 
     Raises:
         BadInputError: there is no baseline, or no question to ask.
+        RefusedError: a release was never brought into step.
         RetiredError: a release was dropped, so there is nothing to look at.
         UnavailableError: a model or database did not answer; nothing was kept.
     """
@@ -149,6 +151,11 @@ def diagnose(  # noqa: PLR0913 - what is diagnosed, beside what, with what
         causes += settings.causes(case, case.grid, fresh)
     causes += settings.outside(case)
     named = ranked(causes)
+    if case.baseline_probes.status is Status.FAILED:
+        purse.left_out.append(
+            f"what {other.name} was: its own model does not answer its probes any more, so it "
+            "is no sure baseline"
+        )
     made = _told(
         session,
         case,
@@ -191,6 +198,13 @@ def _releases(
     with session.store.read() as view:
         release = view.releases.get(index, name)
         other = choosing.baseline(view, release, named=baseline)
+    for one in (other, release):
+        if one.state is ReleaseState.CREATED:
+            raise RefusedError(
+                f"release {one.name!r} of index {index!r} was never brought into step, so "
+                "there is nothing to look at",
+                hint=f"repoint sync {index} {one.name}",
+            )
     return other, release
 
 

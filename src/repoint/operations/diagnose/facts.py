@@ -155,6 +155,7 @@ def distances_in_use(
             again = pool.scores(question.vector.values, wide, distance)
             if any(
                 (hit.document, hit.slot) in rows
+                and np.isfinite(again[rows[hit.document, hit.slot]])
                 and not _close(hit.score, float(again[rows[hit.document, hit.slot]]))
                 for hit in hits
             ):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Final
 
+import numpy as np
+
 from repoint.domain.comparison import Kind
 from repoint.domain.diagnosis import LEAST, Blame, Cause, Certainty, Fault
 from repoint.domain.ids import DocumentId
@@ -50,6 +52,7 @@ def causes(case: Case, fresh: Vectors | None) -> Iterator[Cause]:
         yield _provider(case, fresh)
     yield from _differences(case, fresh)
     yield from _doubled(case)
+    yield from _no_vectors(case, fresh)
     if case.looked.strange and not provider_changed:
         yield _strange(case, fresh)
     yield from _unscaled(case)
@@ -119,6 +122,28 @@ def _doubled(case: Case) -> Iterator[Cause]:
         certainty=Certainty.MEASURED if won >= LEAST else Certainty.PROVEN,
         remedy=f"repoint diff {case.name} --repair",
         documents=count,
+        won_back=won,
+    )
+
+
+def _no_vectors(case: Case, fresh: Vectors | None) -> Iterator[Cause]:
+    """Name vectors that are none: zero, or not finite."""
+    matrix = case.held.matrix
+    usable = np.isfinite(matrix).all(axis=1) & matrix.any(axis=1)
+    names = {case.held.documents[place] for place in np.flatnonzero(~usable).tolist()}
+    if not names:
+        return
+    won = repaired(case, fresh, names)
+    yield measured(
+        Fault.UNKNOWN_VECTORS,
+        Blame.MIGRATION,
+        won if won >= LEAST else len(names) / len(case.rows),
+        f"{len(names):,} of {len(case.rows):,} documents looked at have a vector that is zero "
+        "or not finite",
+        certainty=Certainty.MEASURED if won >= LEAST else Certainty.PROVEN,
+        remedy=f"repoint diff {case.name} --repair",
+        documents=len(names),
+        looked_at=len(case.rows),
         won_back=won,
     )
 

@@ -101,9 +101,11 @@ def look(sampled: Sampled, held: Vectors, makers: Sequence[Maker], *, purse: Pur
     unscaled: set[DocumentId] = set()
     for place, key in enumerate(zip(held.documents, held.slots, strict=True)):
         digest, there = again.get(key, ("", -1))
-        if digest != held.digests[place] or not np.any(held.matrix[place]):
+        vector = held.matrix[place]
+        # What is zero or not finite is no vector of anybody's: the log's comparison has it.
+        if digest != held.digests[place] or not np.any(vector) or not np.isfinite(vector).all():
             continue
-        vector, wanted = held.matrix[place], fresh.matrix[there]
+        wanted = fresh.matrix[there]
         compared.add(key[0])
         cosines.append(1.0 - cosine_distance(vector, wanted))
         if not sampled.agree(vector, wanted):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from repoint.domain.diagnosis import Diagnosis
 from repoint.domain.evaluation import Evaluation, Run, RunSummary
 from repoint.domain.ids import (
     Actor,
@@ -17,6 +16,9 @@ from repoint.domain.ids import (
 )
 from repoint.domain.policy import Policy, PolicyVersion
 from repoint.domain.queries import QuerySet, QuerySetSummary
+
+if TYPE_CHECKING:  # a rollback reads no diagnosis, and need not pay for its values
+    from repoint.domain.diagnosis import Diagnosis
 
 
 class QuerySets(Protocol):

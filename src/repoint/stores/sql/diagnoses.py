@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import sqlalchemy as sa
 
-from repoint.domain.diagnosis import Diagnosis
 from repoint.domain.errors import CorruptionError
 from repoint.domain.ids import IndexName, ReleaseName
 from repoint.stores.sql.diagnosing_tables import diagnoses
 from repoint.stores.sql.indexes import require_index
 from repoint.stores.sql.releases import require_release
+
+if TYPE_CHECKING:  # as in the port: only who reads a diagnosis pays for its values
+    from repoint.domain.diagnosis import Diagnosis
 
 
 class SqlDiagnoses:
@@ -66,6 +70,8 @@ def _encoded(diagnosis: Diagnosis) -> str:
 
 def _decoded(content: str) -> Diagnosis:
     import msgspec  # noqa: PLC0415 - as above
+
+    from repoint.domain.diagnosis import Diagnosis  # noqa: PLC0415 - as above
 
     try:
         return msgspec.json.decode(content, type=Diagnosis)

@@ -2,6 +2,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from tests.unit.operations.diagnose.conftest import COUNT, Ward, text
 
@@ -10,6 +11,7 @@ from repoint.domain.document import Entry
 from repoint.domain.errors import (
     BadInputError,
     NotFoundError,
+    RefusedError,
     RetiredError,
     UnavailableError,
 )
@@ -17,9 +19,9 @@ from repoint.domain.filters import Compare, Comparison
 from repoint.domain.ids import DocumentId, IndexName, Lsn, QuerySetName, ReleaseName
 from repoint.domain.queries import QuerySetKind
 from repoint.domain.release import ReleaseState
-from repoint.domain.spec import Distance, PromptSpec
+from repoint.domain.spec import Distance, HybridSpec, PromptSpec
 from repoint.operations import query_sets
-from repoint.operations.diagnose import Options, Step, diagnose, last, plan
+from repoint.operations.diagnose import Given, Options, Step, diagnose, last, plan
 from repoint.ports.backend import SpaceMatrix
 from repoint.ports.embedder import Purpose
 from repoint.testing.stage import INDEX, document, spec
@@ -120,6 +122,26 @@ def test_vectors_that_nobody_here_could_have_made_are_said_to_be_that(ward: Ward
     assert ward.named()[0] is Fault.UNKNOWN_VECTORS
 
 
+def test_vectors_of_zeros_are_named_with_how_many(ward: Ward) -> None:
+    ward.make()
+    space = ward.stage.space("v2")
+    with ward.stage.store.read() as view:
+        rows = view.log.rows(INDEX, above=Lsn(0), upto=view.log.head(INDEX))
+    for row in rows[: COUNT // 2]:
+        assert row.document is not None
+        chunks = space.preparer.prepare(row.document)
+        fields = row.document.metadata
+        entry = Entry(document=row.id, lsn=row.lsn, chunks=chunks, slots=1, metadata=fields)
+        nothing = np.zeros((1, 16), dtype=np.float32)
+        space.collection.put([entry], SpaceMatrix(space.release.fingerprint, nothing))
+    made = ward.diagnose()
+    assert made.top is not None
+    assert (made.top.fault, made.top.figures["documents"]) == (
+        Fault.UNKNOWN_VECTORS,
+        COUNT // 2,
+    )
+
+
 def test_a_model_that_changed_behind_its_name_is_the_providers_doing(ward: Ward) -> None:
     ward.make()
     ward.stage.model("v2").changed = True
@@ -155,6 +177,30 @@ def test_lengths_that_count_are_named_where_directions_should(ward: Ward) -> Non
     ward.make("v2", raw)
     # Whatever the hashing model's lengths do to the order, nothing else may be blamed.
     assert set(ward.named()) <= {Fault.NORMALISATION}
+
+
+def test_words_that_no_longer_help_are_named(ward: Ward) -> None:
+    weak = spec(seed=3, chunk=None, dimensions=2)
+    ward.make("worded", replace(weak, hybrid=HybridSpec()))
+    ward.make("v2", weak)
+    made = diagnose(
+        ward.stage.session,
+        INDEX,
+        V2,
+        baseline="worded",
+        given=Given(questions=ward.questions(), source="a test"),
+        options=Options(),
+    )
+    assert made.top is not None
+    assert (made.top.fault, made.top.blame) == (Fault.HYBRID, Blame.SETTINGS)
+    assert "the baseline by vectors alone" in [one.change for one in made.cells]
+
+
+def test_words_that_drown_the_vectors_are_named(ward: Ward) -> None:
+    made = spec(seed=2, chunk=None)
+    loud = HybridSpec(vector_weight=0.0, lexical_weight=0.001, candidates=1)
+    ward.make("v2", replace(made, hybrid=loud))
+    assert set(ward.named()) <= {Fault.HYBRID}
 
 
 def test_a_lost_field_is_found_although_no_question_shows_it(ward: Ward) -> None:
@@ -303,6 +349,9 @@ def test_what_cannot_be_compared_is_refused(ward: Ward) -> None:
         diagnose(session, IndexName("nosuch"), V2, options=Options())
     with pytest.raises(BadInputError, match="out of bounds"):
         diagnose(session, INDEX, V2, options=Options(k=0))
+    ward.stage.create("never", seed=5)
+    with pytest.raises(RefusedError, match="never brought into step"):
+        diagnose(session, INDEX, ReleaseName("never"), options=Options())
     with ward.stage.store.begin() as tx:
         tx.releases.set_state(INDEX, V2, ReleaseState.RETIRED)
         tx.releases.set_state(INDEX, V2, ReleaseState.DROPPED)

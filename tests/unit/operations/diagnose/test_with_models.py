@@ -81,7 +81,7 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
             index.create_release(name, spec)
             index.sync(name)
         index.promote("v1", options=PromoteOptions(without_evaluation="a test"))
-        yield Hospital(repoint, index, list(clinic.ailments()))
+        yield Hospital(repoint, index, list(clinic.of_one_model()))
 
 
 @pytest.mark.parametrize(

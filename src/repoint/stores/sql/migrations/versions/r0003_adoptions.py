@@ -10,7 +10,7 @@ from alembic import op
 from repoint.stores.sql.migrations.adoption_guards import GUARDS
 from repoint.stores.sql.migrations.guarding import add_guards
 
-revision = "0004"
+revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
