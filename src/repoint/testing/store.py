@@ -21,6 +21,7 @@ from repoint.domain.ids import Lsn
 from repoint.ports.store import Store
 from repoint.testing.conformance import Suite
 from repoint.testing.store_access import AccessSuite, AuditSuite, ProcessSuite, process
+from repoint.testing.store_bridges import BridgeSuite
 from repoint.testing.store_catchup import DeadLetterSuite, LeaseSuite, WindowSuite
 from repoint.testing.store_judging import PolicySuite, QuerySetSuite, RunSuite
 from repoint.testing.store_log import FieldSuite, IndexSuite, LogSuite
@@ -283,6 +284,7 @@ class StoreSuite(
     QuerySetSuite,
     RunSuite,
     PolicySuite,
+    BridgeSuite,
 ):
     """What every store promises; a concrete class brings ``store`` and ``another``."""
 

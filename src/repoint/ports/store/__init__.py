@@ -6,6 +6,7 @@ A ``Store`` opens transactions; a transaction offers the areas below. Everything
 Whatever an area refuses, it refuses before anything of the call is written.
 """
 
+from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.judging import Policies, QuerySets, Runs
 from repoint.ports.store.log import Appended, DocumentLog, Indexes
@@ -18,6 +19,7 @@ __all__ = [
     "Access",
     "Appended",
     "Audit",
+    "Bridges",
     "Catchup",
     "ChangeFeed",
     "DeadLetters",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.judging import Policies, QuerySets, Runs
 from repoint.ports.store.log import DocumentLog, Indexes
@@ -79,6 +80,11 @@ class Transaction(Protocol):
     @property
     def policies(self) -> Policies:
         """What must hold before a release may answer."""
+        ...
+
+    @property
+    def bridges(self) -> Bridges:
+        """Maps into spaces whose query model is gone."""
         ...
 
 

@@ -18,6 +18,7 @@ from repoint.ports.clock import Clock
 from repoint.ports.store import ChangeFeed
 from repoint.stores.sql.access import SqlAccess
 from repoint.stores.sql.audit import SqlAudit
+from repoint.stores.sql.bridges import SqlBridges
 from repoint.stores.sql.catchup import SqlCatchup
 from repoint.stores.sql.dead_letters import SqlDeadLetters
 from repoint.stores.sql.indexes import SqlIndexes
@@ -68,6 +69,7 @@ class SqlTransaction:
     query_sets: SqlQuerySets
     runs: SqlRuns
     policies: SqlPolicies
+    bridges: SqlBridges
 
     @staticmethod
     def on(connection: sa.Connection, *, clock: Clock) -> SqlTransaction:
@@ -86,6 +88,7 @@ class SqlTransaction:
             query_sets=SqlQuerySets(connection),
             runs=SqlRuns(connection),
             policies=SqlPolicies(connection),
+            bridges=SqlBridges(connection),
         )
 
 
