@@ -120,6 +120,10 @@ def test_a_decision_that_was_left_for_too_long_has_lapsed(
                 begun = view.operations.unfinished(INDEX)
             if left is None or begun is not None or moves(stage):
                 continue  # cut before it decided, or while it was at it already
+            idle = look_once(stage.open(GUARD), INDEX, metrics=FakeMetrics(), dry_run=True)
+            assert idle.finished == left  # a dry run carries nothing out
+            assert idle.decision is None
+            assert (moves(stage), pointer(stage).active) == (0, "v2")
             stage.model("v2").changed = False
             stage.clock.advance(timedelta(hours=2))
             seen = look_once(stage.open(GUARD), INDEX, metrics=FakeMetrics())

@@ -206,7 +206,8 @@ def _once(door: Door, index: str, *, dry_run: bool) -> None:
         door.out.say(f"another process guards {index}")
         return
     if seen.finished is not None:
-        door.out.say(f"decision {seen.finished.number} was left behind, and is finished now")
+        left = "left as it is" if seen.finished.state == "decided" else "finished now"
+        door.out.say(f"decision {seen.finished.number} was left behind, and is {left}")
         _tell_decision(door, seen.finished)
     for one in seen.look.results:
         _tell_result(door, one)

@@ -77,9 +77,11 @@ def look_once(
     rules = policy.policy.guard
     if not _take(session, index, every=rules.every):
         return Seen(index=index, look=None, decision=None, finished=None, every=rules.every)
-    finished = acting.finish(session, index)
+    idle = dry_run or rules.dry_run
+    finished = acting.tidy(session, index) if idle else acting.finish(session, index)
     if finished is not None:
         pointer, policy = _watched(session, index)
+    _require_triggers(index, policy)
     seen, run = _see(session, pointer, policy, metrics)
     decision = _keep(session, seen, policy, run=run, dry_run=dry_run)
     if decision is not None and decision.state is DecisionState.DECIDED:
@@ -99,13 +101,16 @@ def _watched(session: Session, index: IndexName) -> tuple[Pointer, PolicyVersion
         if pointer.active is None:
             raise RefusedMoveError(index=index, why="nothing was promoted yet")
         policy = policy_for(view, index, pointer.active)
+    return pointer, policy
+
+
+def _require_triggers(index: IndexName, policy: PolicyVersion) -> None:
     if not policy.policy.triggers:
         raise RefusedError(
             f"policy {policy.version} of {index!r} declares no trigger, so there is nothing "
             "to guard by",
             hint=f"declare some: repoint policy set {index} FILE",
         )
-    return pointer, policy
 
 
 def _take(session: Session, index: IndexName, *, every: timedelta) -> bool:
@@ -215,6 +220,8 @@ def _keep(
         ruling = rule(seen, rules, standing)
         if ruling is None or _is_known(tx, seen, ruling):
             return None
+        if tx.guarding.open_decision(index) is not None:
+            return None  # a dry run leaves it to a guard that acts
         if run is not None:
             tx.runs.add(run)
         decision = tx.guarding.decide(_decision(session, seen, ruling, run=run))
