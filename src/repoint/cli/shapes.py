@@ -56,6 +56,7 @@ def status(now: IndexStatus) -> Json:
             }
             for one in now.holds
         ],
+        "alarms": [plain(one) for one in now.alarms],
     }
 
 

@@ -140,6 +140,11 @@ def _drawn(now: IndexStatus) -> list[str]:
         f"held: {hold.release} by {hold.actor}: {shortened(hold.reason, 60)}"
         for hold in now.holds
     ]
+    lines += [
+        f"ALARM {one.release} {one.check} on {one.host} since "
+        f"{one.since:%Y-%m-%d %H:%M:%S} UTC: {one.summary}"
+        for one in now.alarms
+    ]
     lines += ["", *_releases(now)] if now.releases else ["no release is live yet"]
     if now.processes:
         served = ", ".join(

@@ -30,6 +30,7 @@ def check(session: Session, index: IndexName) -> list[Finding]:
             )
             if name is not None
         }
+        alarms = view.alarms.all(index, now=session.clock.now())
         serving = [p for p in view.processes.all() if index in p.serves]
     live = [p for p in serving if acknowledge.is_alive(p, session)]
     late = [p for p in live if p.serves[index] < pointer.epoch]
@@ -68,6 +69,7 @@ def check(session: Session, index: IndexName) -> list[Finding]:
                 standing.live(release),
                 standing.lag(view, index, release.name),
                 standing.dead_letters(view, index, release.name),
+                *standing.alarms(one for one in alarms if one.release == release.name),
             ]
         try:
             space = session.spaces.open(release)

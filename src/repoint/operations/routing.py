@@ -25,6 +25,7 @@ from repoint.domain.errors import (
 from repoint.domain.ids import CollectionName, Epoch, IndexName, ReleaseName
 from repoint.domain.operation import Process
 from repoint.domain.pointer import Pointer
+from repoint.operations.model_watch import ModelWatch
 from repoint.operations.spaces import Space, Spaces
 from repoint.ports.clock import Clock
 from repoint.ports.store import Store, Transaction
@@ -66,6 +67,7 @@ class Router:
         clock: Clock,
         process: Process,
         lease: timedelta = LEASE,
+        watch: ModelWatch | None = None,
     ) -> None:
         self._store, self._spaces, self._clock = store, spaces, clock
         self._process, self._lease = process, lease
@@ -79,6 +81,9 @@ class Router:
         self._stop = threading.Event()
         self._watcher: threading.Thread | None = None
         self._confirmed_until = 0.0
+        self._models = watch
+        if watch is not None:
+            watch.withdrawing(self._withdraw)
         #: How many erasures this process has heard of.
         self._erased = 0
 
@@ -88,6 +93,7 @@ class Router:
         Raises:
             NotFoundError: no such index.
             RefusedMoveError: nothing was promoted yet.
+            ModelChangedError: its model was found changed, and such do not answer here.
             UnconfirmedRouteError: the control store has been out of reach for too long.
         """
         route = self._routes.get(index)
@@ -135,6 +141,8 @@ class Router:
     def close(self) -> None:
         """Stop answering, end the watcher and leave the registry."""
         self._stop.set()
+        if self._models is not None:
+            self._models.close()
         if self._watcher is not None:
             self._watcher.join()
             # A store that is out of reach forgets this process when its lease runs out.
@@ -153,10 +161,17 @@ class Router:
                 if route is not None:
                     return route
                 route = self._route(pointer)
+                if self._models is not None:
+                    self._models.serve(index, route.space)
                 with self._publishing:
                     if self._pointers[index].epoch == pointer.epoch:
                         self._routes[index] = route
                         return route
+
+    def _withdraw(self, index: IndexName) -> None:
+        """Let the next query open the route anew, and be refused where it must not answer."""
+        with self._publishing:
+            self._routes.pop(index, None)
 
     def _route(self, pointer: Pointer) -> Route:
         if pointer.active is None:

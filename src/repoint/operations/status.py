@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from repoint.domain.access import Action
+from repoint.domain.alarm import Alarm
 from repoint.domain.catchup import Backlog
 from repoint.domain.ids import Epoch, IndexName, Lsn, ReleaseName
 from repoint.domain.operation import Freeze, Hold, Operation, Process, Rollout
@@ -49,6 +50,8 @@ class IndexStatus:
     releases: tuple[ReleaseStatus, ...]
     processes: tuple[Process, ...]
     holds: tuple[Hold, ...]
+    #: What is wrong with live releases, as it was noticed between commands.
+    alarms: tuple[Alarm, ...] = ()
 
 
 def status(session: Session, index: IndexName) -> IndexStatus:
@@ -91,4 +94,9 @@ def status(session: Session, index: IndexName) -> IndexStatus:
             releases=tuple(live),
             processes=tuple(p for p in processes if is_alive(p, session)),
             holds=tuple(view.access.holds(index)),
+            alarms=tuple(
+                alarm
+                for alarm in view.alarms.all(index, now=session.clock.now())
+                if any(one.name == alarm.release for one in live)
+            ),
         )

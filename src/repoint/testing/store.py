@@ -21,6 +21,7 @@ from repoint.domain.ids import Lsn
 from repoint.ports.store import Store
 from repoint.testing.conformance import Suite
 from repoint.testing.store_access import AccessSuite, AuditSuite, ProcessSuite, process
+from repoint.testing.store_alarms import AlarmSuite
 from repoint.testing.store_catchup import DeadLetterSuite, LeaseSuite, WindowSuite
 from repoint.testing.store_erasing import ErasureSuite
 from repoint.testing.store_judging import PolicySuite, QuerySetSuite, RunSuite
@@ -285,6 +286,7 @@ class StoreSuite(
     RunSuite,
     PolicySuite,
     ErasureSuite,
+    AlarmSuite,
 ):
     """What every store promises; a concrete class brings ``store`` and ``another``."""
 

@@ -48,6 +48,33 @@ class StoreConfig(BaseModel):
     )
 
 
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600}
+
+
+class ProbesConfig(BaseModel):
+    """When query models are probed, and what follows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    every: str = Field(
+        "10m",
+        pattern="^[0-9]{1,6}[smh]$",
+        description="How often a serving process probes its query models: `30s`, `10m`, `1h`; "
+        "`0s` is never.",
+    )
+    on_drift: str = Field(
+        "warn",
+        pattern="^(warn|stop)$",
+        description="What an index whose query model drifted does: `warn` answers on, `stop` "
+        "answers no more until the model is as it was.",
+    )
+
+    @property
+    def interval(self) -> timedelta:
+        """The time between two probings."""
+        return timedelta(seconds=int(self.every[:-1]) * _UNITS[self.every[-1]])
+
+
 _VARIABLE: Final = "^([A-Za-z_][A-Za-z0-9_]*)?$"
 
 
@@ -108,6 +135,7 @@ class Config(BaseModel):
         le=600,
         description="How long a process may answer without confirming its routes.",
     )
+    probes: ProbesConfig = Field(ProbesConfig(), description="Probing of the query models.")
     backends: dict[BackendName, BackendConfig] = Field(
         default_factory=dict, description="Backends by the name that specs give them."
     )

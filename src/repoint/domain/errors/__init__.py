@@ -38,6 +38,7 @@
             DimensionsError
             FingerprintMismatchError
             CollectionMissingError
+            ModelChangedError
             BrokenAuditError
 
 ``tests/unit/domain/test_errors.py`` fails when this picture and the classes disagree.
@@ -65,6 +66,7 @@ from repoint.domain.errors.corruption import (
     DimensionsError,
     FingerprintMismatchError,
     MixedSpacesError,
+    ModelChangedError,
 )
 from repoint.domain.errors.families import (
     ConflictError,
@@ -119,6 +121,7 @@ __all__ = [
     "MissingModelError",
     "MissingSettingError",
     "MixedSpacesError",
+    "ModelChangedError",
     "NotFoundError",
     "NotPermittedError",
     "NotReadyError",

@@ -6,6 +6,7 @@ A ``Store`` opens transactions; a transaction offers the areas below. Everything
 Whatever an area refuses, it refuses before anything of the call is written.
 """
 
+from repoint.ports.store.alarms import Alarms
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.erasing import Erasures
 from repoint.ports.store.judging import Policies, QuerySets, Runs
@@ -17,6 +18,7 @@ from repoint.ports.store.transactions import ChangeFeed, Store, Transaction
 
 __all__ = [
     "Access",
+    "Alarms",
     "Appended",
     "Audit",
     "Catchup",

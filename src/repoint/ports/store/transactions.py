@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from repoint.ports.store.alarms import Alarms
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.erasing import Erasures
 from repoint.ports.store.judging import Policies, QuerySets, Runs
@@ -86,6 +87,11 @@ class Transaction(Protocol):
     @property
     def erasures(self) -> Erasures:
         """What was erased, and what is being erased."""
+        ...
+
+    @property
+    def alarms(self) -> Alarms:
+        """What was noticed between two commands."""
         ...
 
 

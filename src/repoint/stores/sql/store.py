@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from repoint.ports.clock import Clock
 from repoint.ports.store import ChangeFeed
 from repoint.stores.sql.access import SqlAccess
+from repoint.stores.sql.alarms import SqlAlarms
 from repoint.stores.sql.audit import SqlAudit
 from repoint.stores.sql.catchup import SqlCatchup
 from repoint.stores.sql.dead_letters import SqlDeadLetters
@@ -74,6 +75,7 @@ class SqlTransaction:
     runs: SqlRuns
     policies: SqlPolicies
     erasures: SqlErasures
+    alarms: SqlAlarms
 
     @staticmethod
     def on(connection: sa.Connection, *, clock: Clock) -> SqlTransaction:
@@ -93,6 +95,7 @@ class SqlTransaction:
             runs=SqlRuns(connection),
             policies=SqlPolicies(connection),
             erasures=SqlErasures(connection),
+            alarms=SqlAlarms(connection),
         )
 
 
