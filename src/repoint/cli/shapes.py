@@ -27,7 +27,11 @@ def status(now: IndexStatus) -> Json:
         "freeze": plain(now.freeze),
         "rollout": None
         if now.rollout is None
-        else {"release": now.rollout.release, "phase": now.rollout.phase.value},
+        else {
+            "release": now.rollout.release,
+            "phase": now.rollout.phase.value,
+            "policy": now.rollout.policy,
+        },
         "operation": None
         if now.operation is None
         else {

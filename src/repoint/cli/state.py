@@ -129,7 +129,10 @@ def _drawn(now: IndexStatus) -> list[str]:
             + (f": {now.freeze.reason}" if now.freeze.reason else "")
         )
     if now.rollout is not None:
-        lines.append(f"rollout of {now.rollout.release}: {now.rollout.phase}")
+        lines.append(
+            f"rollout of {now.rollout.release}: {now.rollout.phase}, judged by "
+            + (f"policy {now.rollout.policy}" if now.rollout.policy else "the built-in policy")
+        )
     if now.operation is not None:
         lines.append(
             f"under way: {now.operation.kind} of {now.operation.release} by "

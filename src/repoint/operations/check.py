@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from repoint.domain.access import Action
 from repoint.domain.errors import RepointError
-from repoint.domain.ids import IndexName
+from repoint.domain.ids import IndexName, ReleaseName
 from repoint.domain.readiness import Finding, Status
+from repoint.domain.release import ReleaseState
 from repoint.operations import acknowledge, diff
 from repoint.operations.checks import behaviour, standing
 from repoint.operations.session import Session, authorise
@@ -88,6 +89,35 @@ def check(session: Session, index: IndexName) -> list[Finding]:
                 )
             )
         findings.extend(_of(role, finding) for finding in of_release)
+    return [
+        *findings,
+        *_standbys(session, index, beside={one.name for one in releases.values()}),
+    ]
+
+
+def _standbys(session: Session, index: IndexName, *, beside: set[ReleaseName]) -> list[Finding]:
+    """Return what is wrong with live releases that have no other role; they may get one."""
+    with session.store.read() as view:
+        others = [
+            one
+            for one in view.releases.all(index)
+            if one.state is ReleaseState.LIVE and one.name not in beside
+        ]
+    findings: list[Finding] = []
+    for release in others:
+        try:
+            session.spaces.backend(release).open(
+                release.collection, fingerprint=release.fingerprint
+            )
+        except RepointError as error:
+            findings.append(
+                Finding(
+                    check=f"standby:{release.name}:open",
+                    status=Status.WARNING,
+                    summary=error.message,
+                    remedy=f"repoint diff {index} {release.name} --repair",
+                )
+            )
     return findings
 
 

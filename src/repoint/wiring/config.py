@@ -8,11 +8,13 @@ import tomllib
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Self
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from repoint.domain.errors import BadSpecError
 from repoint.ports.settings import Option
+from repoint.wiring.mistakes import plainly
 
 CONFIG_FILE: Final = "repoint.toml"
 
@@ -75,7 +77,16 @@ class ProbesConfig(BaseModel):
         return timedelta(seconds=int(self.every[:-1]) * _UNITS[self.every[-1]])
 
 
+#: Parameters of a URL that open the door.
+_SECRETS: Final = frozenset({"password", "api_key", "apikey", "token", "key"})
+
 _VARIABLE: Final = "^([A-Za-z_][A-Za-z0-9_]*)?$"
+
+
+def _holds_password(url: str) -> bool:
+    parts = urlsplit(url)
+    named = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    return bool(parts.password) or bool(named & _SECRETS)
 
 
 class BackendConfig(BaseModel):
@@ -103,6 +114,12 @@ class BackendConfig(BaseModel):
 
     @model_validator(mode="after")
     def _has_one_url(self) -> Self:
+        if _holds_password(self.url):
+            message = (
+                "the url holds a password: leave the url out, and name an environment variable "
+                "that holds it: url_env"
+            )
+            raise ValueError(message)
         if self.url and self.url_env:
             message = "give url or url_env, not both"
             raise ValueError(message)
@@ -151,6 +168,18 @@ class Config(BaseModel):
         return timedelta(seconds=self.lease_seconds)
 
 
+#: What texts must look like, for people.
+_FORMS: Final = {
+    "kind": "sqlite or postgres",
+    "every": "a number with s, m or h, as in 10m",
+    "on_drift": "warn or stop",
+    "url_env": "the name of an environment variable",
+    "api_key_env": "the name of an environment variable; never write the key itself here",
+    "alias_prefix": "at most 32 letters, digits, dots, dashes and underscores",
+    "[key]": "a letter, then at most 62 letters, digits, dots, dashes and underscores",
+}
+
+
 def read_config(path: Path) -> Config:
     """Return the settings of a file.
 
@@ -164,7 +193,8 @@ def read_config(path: Path) -> Config:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise BadSpecError(source=str(path), field=field, why=first["msg"]) from error
+        why = plainly(first, forms=_FORMS)
+        raise BadSpecError(source=str(path), field=field, why=why) from error
 
 
 def write_config(path: Path, config: Config) -> None:
