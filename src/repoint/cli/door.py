@@ -66,7 +66,7 @@ class Door:
 
     def __init__(self, settings: Settings, *, program: str) -> None:
         self.settings = settings
-        self.out = Output(as_json=settings.as_json)
+        self.out = Output(as_json=settings.as_json, home=settings.home)
         self._program = program
 
     @contextmanager

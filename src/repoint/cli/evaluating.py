@@ -35,7 +35,9 @@ def evaluate(  # noqa: PLR0913 - each is an option that people type
     ],
     queries: Annotated[
         str,
-        typer.Option("--queries", metavar="NAME", help="The query set, its newest version."),
+        typer.Option(
+            "--queries", metavar="NAME", help="The query set, its newest version or NAME@1."
+        ),
     ],
     baseline: Annotated[
         str,

@@ -70,7 +70,7 @@ def show(door: Door, report: Report, *, html: Path | None) -> None:
     gates(door, report.gates)
     if html is not None:
         door.out.say(f"page        {html}")
-    if passes(report):
+    if passes(report) and made.candidate != made.baseline:
         door.out.say(f"  -> next: repoint promote {made.index} {made.candidate}")
 
 

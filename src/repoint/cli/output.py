@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Final
 
 import typer
@@ -19,13 +22,17 @@ _COLOURS: Final = {
     Status.SKIPPED: typer.colors.BRIGHT_BLACK,
 }
 _GAP: Final = "  "
+#: How a line begins that says what to type next.
+_HINT: Final = "  -> "
+_COMMAND: Final = re.compile(r"\brepoint (?=[a-z])")
 
 
 class Output:
     """Standard output, in one of its two forms; what is only for people goes unsaid in JSON."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, home: Path | None = None) -> None:
         self.as_json = as_json
+        self._home = home
 
     def json(self, value: Json) -> None:
         """Print the command's one JSON value, if JSON was asked for."""
@@ -36,7 +43,13 @@ class Output:
         """Print lines for people."""
         if not self.as_json:
             for line in lines:
-                typer.echo(harmless(line))
+                typer.echo(harmless(self._at_home(line)))
+
+    def _at_home(self, line: str) -> str:
+        """Return a hint as it must be typed: for the workspace that this command was given."""
+        if self._home is None or not line.startswith(_HINT):
+            return line
+        return _COMMAND.sub(f"repoint --home {shlex.quote(str(self._home))} ", line)
 
     def marked(self, mark: str, colour: str, line: str) -> None:
         """Print a line for people that begins with a word in colour."""

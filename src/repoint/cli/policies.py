@@ -37,10 +37,21 @@ def set_(
 ) -> None:
     """Store a policy's next version, for the rollouts that begin from now on."""
     with door.workspace() as opened:
-        made, open_rollout = opened.index(index).judging.set_policy(file, reason=reason)
-    door.out.json({**_shape(index, made), "kept_by": open_rollout})
+        judging = opened.index(index).judging
+        made, open_rollout = judging.set_policy(file, reason=reason)
+        known = {str(one.name) for one in judging.query_sets()}
+        known |= {f"{one.name}@{one.version}" for one in judging.query_sets()}
+    wanted = made.policy.queries
+    missing = wanted if wanted and wanted not in known else None
+    door.out.json({**_shape(index, made), "kept_by": open_rollout, "missing_queries": missing})
     triggers = f", {len(made.policy.triggers)} triggers" if made.policy.triggers else ""
     door.out.say(f"policy {made.version} of {index}: {len(made.policy.gates)} gates{triggers}")
+    if missing is not None:
+        door.out.say(
+            f"there is no query set {missing!r} yet, so no evaluation can count",
+            f"  -> add it: repoint queries add {index} {missing.partition('@')[0]} "
+            "--from FOLDER",
+        )
     if open_rollout is not None:
         door.out.say(
             f"the open rollout of {open_rollout} keeps the policy that it began with",

@@ -62,10 +62,10 @@ def add(
 ) -> None:
     """Store queries and judgements; the same name again makes the next version."""
     with door.workspace() as opened:
-        made, new = opened.index(index).judging.add_queries(
-            name, source, qrels=qrels, group_field=group_field
-        )
-    _told(door, made, new=new)
+        judging = opened.index(index).judging
+        made, new = judging.add_queries(name, source, qrels=qrels, group_field=group_field)
+        unknown = judging.unknown_documents(made.questions)
+    _told(door, made, new=new, unknown=unknown)
 
 
 @command(
@@ -86,7 +86,7 @@ def known_items(
     """Make a set from the corpus: first sentences that ask for their documents."""
     with door.workspace() as opened:
         made, new = opened.index(index).judging.known_items(name, count=count, seed=seed)
-    _told(door, made, new=new)
+    _told(door, made, new=new, unknown=0)
 
 
 @command(
@@ -129,8 +129,10 @@ def judge(  # noqa: PLR0913 - each is an argument that people type
             hint=f"repoint queries judge {index} {name} QUERY DOCUMENT GRADE; or --from FILE",
         )
     with door.workspace() as opened:
-        made, new = opened.index(index).judging.judge(name, judgements)
-    _told(door, made, new=new)
+        judging = opened.index(index).judging
+        made, new = judging.judge(name, judgements)
+        unknown = judging.unknown_documents(made.questions)
+    _told(door, made, new=new, unknown=unknown)
 
 
 @command(app, "list", example="repoint queries list docs")
@@ -229,12 +231,17 @@ def show(
     )
 
 
-def _told(door: Door, made: QuerySet, *, new: bool) -> None:
-    door.out.json({**_shape(made), "new": new})
+def _told(door: Door, made: QuerySet, *, new: bool, unknown: int) -> None:
+    door.out.json({**_shape(made), "new": new, "unknown_documents": unknown})
     door.out.say(
         _sentence(made) if new else f"{_sentence(made)}; nothing is new, so no version is",
-        f"  -> next: repoint evaluate {made.index} RELEASE --queries {made.name}",
     )
+    if unknown:
+        door.out.say(
+            f"{unknown:,} of the judged documents are not in {made.index}: no release can "
+            "find them, and each counts as not found"
+        )
+    door.out.say(f"  -> next: repoint evaluate {made.index} RELEASE --queries {made.name}")
 
 
 def _sentence(one: QuerySet) -> str:

@@ -27,13 +27,17 @@ def runs() -> None:
 def list_(door: Door, index: IndexName) -> None:
     """List all evaluations and runs, newest first."""
     with door.workspace() as opened:
-        judging = opened.index(index).judging
+        handle = opened.index(index)
+        judging, rollout = handle.judging, handle.status().rollout
         evaluations, found = judging.evaluations(), judging.runs()
     door.out.json(
         {
             "index": index,
             "evaluations": [plain(one) for one in evaluations],
             "runs": [plain(one) for one in found],
+            "rollout": None
+            if rollout is None
+            else {"release": rollout.release, "policy": rollout.policy},
         }
     )
     if not found:
@@ -56,6 +60,12 @@ def list_(door: Door, index: IndexName) -> None:
             for one in evaluations
         ],
     )
+    if rollout is not None:
+        door.out.say(
+            f"{rollout.release} is judged by "
+            + (f"policy {rollout.policy}" if rollout.policy else "the built-in policy")
+            + ", with which its rollout began"
+        )
     door.out.table(
         ("run", "release", "queries", "log at", "at (UTC)", "by", "kept as"),
         [

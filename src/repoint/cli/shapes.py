@@ -31,7 +31,11 @@ def status(now: IndexStatus) -> dict[str, Json]:
         "freeze": plain(now.freeze),
         "rollout": None
         if now.rollout is None
-        else {"release": now.rollout.release, "phase": now.rollout.phase.value},
+        else {
+            "release": now.rollout.release,
+            "phase": now.rollout.phase.value,
+            "policy": now.rollout.policy,
+        },
         "operation": None
         if now.operation is None
         else {
@@ -60,6 +64,7 @@ def status(now: IndexStatus) -> dict[str, Json]:
             }
             for one in now.holds
         ],
+        "alarms": [plain(one) for one in now.alarms],
         "failed": now.failed,
         "diagnosis": None if now.diagnosis is None else now.diagnosis.id,
     }

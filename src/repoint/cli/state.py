@@ -151,7 +151,10 @@ def _drawn(now: IndexStatus) -> list[str]:
             + (f": {now.freeze.reason}" if now.freeze.reason else "")
         )
     if now.rollout is not None:
-        lines.append(f"rollout of {now.rollout.release}: {now.rollout.phase}")
+        lines.append(
+            f"rollout of {now.rollout.release}: {now.rollout.phase}, judged by "
+            + (f"policy {now.rollout.policy}" if now.rollout.policy else "the built-in policy")
+        )
     if now.operation is not None:
         lines.append(
             f"under way: {now.operation.kind} of {now.operation.release} by "
@@ -164,6 +167,11 @@ def _drawn(now: IndexStatus) -> list[str]:
     ]
     if now.failed is not None:
         lines.append(_why(now.index, now.failed, now.diagnosis))
+    lines += [
+        f"ALARM {one.release} {one.check} on {one.host} since "
+        f"{one.since:%Y-%m-%d %H:%M:%S} UTC: {one.summary}"
+        for one in now.alarms
+    ]
     lines += ["", *_releases(now)] if now.releases else ["no release is live yet"]
     if now.processes:
         served = ", ".join(

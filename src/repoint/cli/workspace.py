@@ -45,7 +45,8 @@ def init(
     home = find_home(folder or door.settings.home)
     make_workspace(home, store_url=store)
     door.out.json({"home": str(home.resolve())})
-    place = "" if folder is None and door.settings.home is None else f" --home {home}"
+    # What --home names is put into every hint anyway.
+    place = "" if folder is None else f" --home {home}"
     door.out.say(f"made a workspace in {home}", f"  -> next: repoint index create docs{place}")
 
 

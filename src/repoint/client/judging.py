@@ -16,6 +16,7 @@ from repoint.domain.ids import (
     ReleaseName,
     RunId,
     query_set_name,
+    query_set_version,
     release_name,
 )
 from repoint.domain.policy import Policy, PolicyVersion
@@ -89,8 +90,14 @@ class Judging:
         return query_sets.judge(self._session, self._name, query_set_name(name), qrels)
 
     def query_set(self, name: str, *, version: int | None = None) -> QuerySet:
-        """Return one version of a set, by default the newest."""
-        return query_sets.get(self._session, self._name, query_set_name(name), version=version)
+        """Return one version of a set, named with it or by default the newest."""
+        named, own = query_set_version(name)
+        wanted = own if version is None else version
+        return query_sets.get(self._session, self._name, named, version=wanted)
+
+    def unknown_documents(self, questions: Questions) -> int:
+        """Return how many judged documents the log does not hold, or has deleted."""
+        return query_sets.unknown_documents(self._session, self._name, questions)
 
     def query_sets(self) -> list[QuerySetSummary]:
         """Return every version of every set."""
@@ -109,6 +116,7 @@ class Judging:
     ) -> Report:
         """Ask a candidate and a baseline all questions of a set, and compare the answers.
 
+        ``queries`` names the set, its newest version or one of its own: ``garden@1``.
         ``baseline`` is ``active``, a release, or the name that a run was kept under. Both
         runs are stored, and the newest evaluation is what a promotion rests on.
 
@@ -116,12 +124,14 @@ class Judging:
             NotFoundError: there is no such release, run or query set.
             UnavailableError: a model or database did not answer; nothing was stored.
         """
+        name, version = query_set_version(queries)
         return evaluate(
             self._session,
             self._name,
             release_name(candidate),
             baseline=baseline,
-            queries=query_set_name(queries),
+            queries=name,
+            version=version,
             options=options or Options(),
             progress=progress,
         )

@@ -82,6 +82,20 @@ def source_name(text: str) -> SourceName:
     return SourceName(_checked("source", text))
 
 
+def query_set_version(text: str) -> tuple[QuerySetName, int | None]:
+    """Return a query set's name, and the version where one is named: ``garden@1``.
+
+    Raises:
+        InvalidNameError: the name is none, or the version is no number from 1.
+    """
+    name, at, version = text.partition("@")
+    if not at:
+        return query_set_name(name), None
+    if not version.isascii() or not version.isdecimal() or int(version) < 1:
+        raise InvalidNameError(what="query set", name=text)
+    return query_set_name(name), int(version)
+
+
 def actor_name(text: str) -> Actor:
     """Return the text as the name of somebody who acts.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from repoint.domain.access import Action
 from repoint.domain.errors import RepointError
-from repoint.domain.ids import IndexName
+from repoint.domain.ids import IndexName, ReleaseName
 from repoint.domain.readiness import Finding, Status
+from repoint.domain.release import ReleaseState
 from repoint.operations import acknowledge, diff, renderings
 from repoint.operations.checks import behaviour, standing
 from repoint.operations.session import Session, authorise
@@ -30,6 +31,7 @@ def check(session: Session, index: IndexName) -> list[Finding]:
             )
             if name is not None
         }
+        alarms = view.alarms.all(index, now=session.clock.now())
         serving = [p for p in view.processes.all() if index in p.serves]
     live = [p for p in serving if acknowledge.is_alive(p, session)]
     late = [p for p in live if p.serves[index] < pointer.epoch]
@@ -72,6 +74,7 @@ def check(session: Session, index: IndexName) -> list[Finding]:
                 standing.live(release),
                 standing.lag(view, index, release.name),
                 standing.dead_letters(view, index, release.name),
+                *standing.alarms(one for one in alarms if one.release == release.name),
             ]
         try:
             space = session.spaces.open(release)
@@ -90,7 +93,37 @@ def check(session: Session, index: IndexName) -> list[Finding]:
                 )
             )
         findings.extend(_of(role, finding) for finding in of_release)
-    return [*findings, *renderings.findings(session, index)]
+    return [
+        *findings,
+        *renderings.findings(session, index),
+        *_standbys(session, index, beside={one.name for one in releases.values()}),
+    ]
+
+
+def _standbys(session: Session, index: IndexName, *, beside: set[ReleaseName]) -> list[Finding]:
+    """Return what is wrong with live releases that have no other role; they may get one."""
+    with session.store.read() as view:
+        others = [
+            one
+            for one in view.releases.all(index)
+            if one.state is ReleaseState.LIVE and one.name not in beside
+        ]
+    findings: list[Finding] = []
+    for release in others:
+        try:
+            session.spaces.backend(release).open(
+                release.collection, fingerprint=release.fingerprint
+            )
+        except RepointError as error:
+            findings.append(
+                Finding(
+                    check=f"standby:{release.name}:open",
+                    status=Status.WARNING,
+                    summary=error.message,
+                    remedy=f"repoint diff {index} {release.name} --repair",
+                )
+            )
+    return findings
 
 
 def _of(role: str, finding: Finding) -> Finding:

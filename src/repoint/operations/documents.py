@@ -7,6 +7,7 @@ from itertools import islice
 
 from repoint.domain.access import Action
 from repoint.domain.document import Document
+from repoint.domain.errors import BadInputError
 from repoint.domain.ids import DocumentId, IndexName
 from repoint.operations.session import Session, authorise
 from repoint.ports.store import Appended
@@ -49,9 +50,17 @@ def create_index(session: Session, name: IndexName) -> None:
 
     Raises:
         AlreadyExistsError: the name is taken.
+        BadInputError: another index has it in other case.
     """
     authorise(session, Action.CREATE_INDEX, name)
     now = session.clock.now()
     with session.store.begin() as tx:
+        for other in tx.indexes.names():
+            if other != name and other.casefold() == name.casefold():
+                raise BadInputError(
+                    f"index {other!r} differs from {name!r} only in case, and some databases "
+                    "know no case",
+                    hint="choose another name",
+                )
         tx.indexes.create(name, at=now)
         tx.audit.append(at=now, actor=session.actor, action=Action.CREATE_INDEX, index=name)

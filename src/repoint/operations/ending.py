@@ -55,6 +55,10 @@ def accept(
     with session.store.begin() as tx:
         require_thawed(tx, index, action="accept")
         pointer = tx.pointers.pointer(index)
+        if pointer.active is None:
+            raise RefusedMoveError(
+                index=index, why="nothing was promoted yet, so there is no soak to end"
+            )
         if pointer.active != name:
             raise RefusedMoveError(index=index, why=f"{pointer.active} is active, not {name}")
         pointer.accepted()  # refuses when there is no soak

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from repoint.domain.access import Action
-from repoint.domain.ids import IndexName, ReleaseName
+from repoint.domain.ids import IndexName, ReleaseName, query_set_version
 from repoint.domain.policy import Policy, PolicyVersion
 from repoint.operations.evaluate.gating import measures_of
 from repoint.operations.session import Session, authorise
@@ -17,10 +17,13 @@ def set_policy(
     Returns its version, and the release whose open rollout keeps the policy it began with.
 
     Raises:
-        BadInputError: a gate names no measure; nothing was stored.
+        BadInputError: a gate names no measure, or the query set's name can be none; nothing
+            was stored.
     """
     authorise(session, Action.POLICY, index, reason=reason)
     measures_of(policy)
+    if policy.queries:
+        query_set_version(policy.queries)
     now = session.clock.now()
     with session.store.begin() as tx:
         made = tx.policies.set(index, policy, actor=session.actor, reason=reason, at=now)

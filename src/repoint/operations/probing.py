@@ -117,15 +117,24 @@ def distances(embedding: Embedding, probes: ProbeSet) -> list[float]:
 def probe(embedding: Embedding, probes: ProbeSet) -> Finding:
     """Return whether the model still answers as it did when the release was made."""
     try:
-        found = distances(embedding, probes)
+        return judged(distances(embedding, probes), probes)
     except RepointError as error:
-        return Finding(
-            check=CHECK,
-            status=Status.FAILED,
-            summary=f"the query model does not answer its probes: {error}",
-            figures={"error": error.code},
-            remedy=error.hint,
-        )
+        return unanswered(error)
+
+
+def unanswered(error: RepointError) -> Finding:
+    """Return the finding that the model does not take its probes."""
+    return Finding(
+        check=CHECK,
+        status=Status.FAILED,
+        summary=f"the query model does not answer its probes: {error}",
+        figures={"error": error.code},
+        remedy=error.hint,
+    )
+
+
+def judged(found: Sequence[float], probes: ProbeSet) -> Finding:
+    """Return what the probes' distances say."""
     worst = max(found, default=0.0)
     beyond = sum(distance > probes.noise_band for distance in found)
     figures: dict[str, Json] = {

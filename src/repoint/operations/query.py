@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from repoint.domain.errors import BadInputError
 from repoint.domain.filters import Filter
@@ -18,6 +19,9 @@ from repoint.ports.clock import Clock
 
 #: Chunks fetched per document wanted, where documents have several; doubled while short.
 _CHUNKS_PER_DOCUMENT = 4
+
+#: Characters of a question: far more than any model reads, and bounded all the same.
+LONGEST: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +109,15 @@ def prepare(space: Space, text: str, *, cached: bool = True) -> Question:
     """Return the question as the release's model sees it; without the cache it is paid anew.
 
     Raises:
-        BadInputError: the question is empty.
+        BadInputError: the question is empty, or longer than ``LONGEST``.
         InputRejectedError: the model will never embed it.
         UnavailableError: the model's provider did not answer.
     """
+    if len(text) > LONGEST:
+        raise BadInputError(
+            f"the question has {len(text):,} characters, more than {LONGEST:,}",
+            hint="ask with the words that matter; models read a page at most",
+        )
     prepared = space.preparer.prepare_query(text)
     if not prepared.strip():
         raise BadInputError("the question has no text left to search for")

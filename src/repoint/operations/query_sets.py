@@ -105,6 +105,18 @@ def get(
         return view.query_sets.get(index, name, version=version)
 
 
+def unknown_documents(session: Session, index: IndexName, questions: Questions) -> int:
+    """Return how many judged documents the log does not hold, or has deleted."""
+    authorise(session, Action.READ, index)
+    named = sorted({document for grades in questions.qrels.values() for document in grades})
+    standing = 0
+    for start in range(0, len(named), _BATCH):
+        with session.store.read() as view:
+            rows = view.log.get(index, named[start : start + _BATCH]).values()
+        standing += sum(row.document is not None for row in rows)
+    return len(named) - standing
+
+
 def all_(session: Session, index: IndexName) -> list[QuerySetSummary]:
     """Return every version of every set."""
     authorise(session, Action.READ, index)

@@ -26,6 +26,7 @@ from repoint.domain.ids import Epoch, IndexName
 from repoint.domain.operation import Process
 from repoint.domain.pointer import Pointer
 from repoint.domain.shadow import Shadow
+from repoint.operations.model_watch import ModelWatch
 from repoint.operations.route import Arms, Route
 from repoint.operations.spaces import Spaces
 from repoint.ports.clock import Clock
@@ -48,6 +49,7 @@ class Router:
         clock: Clock,
         process: Process,
         lease: timedelta = LEASE,
+        watch: ModelWatch | None = None,
     ) -> None:
         self._store, self._spaces, self._clock = store, spaces, clock
         self._process, self._lease = process, lease
@@ -63,6 +65,9 @@ class Router:
         self._stop = threading.Event()
         self._watcher: threading.Thread | None = None
         self._confirmed_until = 0.0
+        self._models = watch
+        if watch is not None:
+            watch.withdrawing(self._withdraw)
         #: How many erasures this process has heard of.
         self._erased = 0
 
@@ -72,6 +77,7 @@ class Router:
         Raises:
             NotFoundError: no such index.
             RefusedMoveError: nothing was promoted yet.
+            ModelChangedError: its model was found changed, and such do not answer here.
             UnconfirmedRouteError: the control store has been out of reach for too long.
         """
         route = self._routes.get(index)
@@ -124,6 +130,8 @@ class Router:
     def close(self) -> None:
         """Stop answering, end the watcher and leave the registry."""
         self._stop.set()
+        if self._models is not None:
+            self._models.close()
         if self._watcher is not None:
             self._watcher.join()
             # A store that is out of reach forgets this process when its lease runs out.
@@ -142,10 +150,18 @@ class Router:
                 if route is not None:
                     return route
                 route = self._route(pointer)
+                # Over a bridge no model answers the release's own probes.
+                if self._models is not None and route.space.bridge is None:
+                    self._models.serve(index, route.space)
                 with self._publishing:
                     if self._pointers[index].epoch == pointer.epoch:
                         self._routes[index] = route
                         return route
+
+    def _withdraw(self, index: IndexName) -> None:
+        """Let the next query open the route anew, and be refused where it must not answer."""
+        with self._publishing:
+            self._routes.pop(index, None)
 
     def _route(self, pointer: Pointer) -> Route:
         if pointer.active is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from repoint.domain.access import Action
+from repoint.domain.alarm import Alarm
 from repoint.domain.canary import Canary
 from repoint.domain.catchup import Backlog
 from repoint.domain.ids import Epoch, IndexName, Lsn, ReleaseName
@@ -62,6 +63,8 @@ class IndexStatus:
     failed: ReleaseName | None
     #: What was found to be wrong with it since then, if anybody looked.
     diagnosis: Diagnosis | None
+    #: What is wrong with live releases, as it was noticed between commands.
+    alarms: tuple[Alarm, ...] = ()
 
 
 def status(session: Session, index: IndexName) -> IndexStatus:
@@ -108,6 +111,11 @@ def status(session: Session, index: IndexName) -> IndexStatus:
             holds=tuple(view.access.holds(index)),
             failed=failed,
             diagnosis=diagnosis,
+            alarms=tuple(
+                alarm
+                for alarm in view.alarms.all(index, now=session.clock.now())
+                if any(one.name == alarm.release for one in live)
+            ),
         )
 
 

@@ -8,11 +8,13 @@ import tomllib
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Self
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from repoint.domain.errors import BadSpecError
 from repoint.ports.settings import Option
+from repoint.wiring.mistakes import plainly
 
 CONFIG_FILE: Final = "repoint.toml"
 
@@ -52,7 +54,43 @@ class StoreConfig(BaseModel):
     )
 
 
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600}
+
+
+class ProbesConfig(BaseModel):
+    """When query models are probed, and what follows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    every: str = Field(
+        "10m",
+        pattern="^[0-9]{1,6}[smh]$",
+        description="How often a serving process probes its query models: `30s`, `10m`, `1h`; "
+        "`0s` is never.",
+    )
+    on_drift: str = Field(
+        "warn",
+        pattern="^(warn|stop)$",
+        description="What an index whose query model drifted does: `warn` answers on, `stop` "
+        "answers no more until the model is as it was.",
+    )
+
+    @property
+    def interval(self) -> timedelta:
+        """The time between two probings."""
+        return timedelta(seconds=int(self.every[:-1]) * _UNITS[self.every[-1]])
+
+
+#: Parameters of a URL that open the door.
+_SECRETS: Final = frozenset({"password", "api_key", "apikey", "token", "key"})
+
 _VARIABLE: Final = "^([A-Za-z_][A-Za-z0-9_]*)?$"
+
+
+def _holds_password(url: str) -> bool:
+    parts = urlsplit(url)
+    named = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    return bool(parts.password) or bool(named & _SECRETS)
 
 
 class BackendConfig(BaseModel):
@@ -85,6 +123,12 @@ class BackendConfig(BaseModel):
 
     @model_validator(mode="after")
     def _has_one_url(self) -> Self:
+        if _holds_password(self.url):
+            message = (
+                "the url holds a password: leave the url out, and name an environment variable "
+                "that holds it: url_env"
+            )
+            raise ValueError(message)
         if self.url and self.url_env:
             message = "give url or url_env, not both"
             raise ValueError(message)
@@ -142,6 +186,7 @@ class Config(BaseModel):
         default_factory=dict,
         description="SHA-256 of each API key, by the name of whoever acts with it.",
     )
+    probes: ProbesConfig = Field(ProbesConfig(), description="Probing of the query models.")
     backends: dict[BackendName, BackendConfig] = Field(
         default_factory=dict, description="Backends by the name that specs give them."
     )
@@ -157,6 +202,18 @@ class Config(BaseModel):
         return timedelta(seconds=self.lease_seconds)
 
 
+#: What texts must look like, for people.
+_FORMS: Final = {
+    "kind": "sqlite or postgres",
+    "every": "a number with s, m or h, as in 10m",
+    "on_drift": "warn or stop",
+    "url_env": "the name of an environment variable",
+    "api_key_env": "the name of an environment variable; never write the key itself here",
+    "alias_prefix": "at most 32 letters, digits, dots, dashes and underscores",
+    "[key]": "a letter, then at most 62 letters, digits, dots, dashes and underscores",
+}
+
+
 def read_config(path: Path) -> Config:
     """Return the settings of a file.
 
@@ -170,7 +227,8 @@ def read_config(path: Path) -> Config:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise BadSpecError(source=str(path), field=field, why=first["msg"]) from error
+        why = plainly(first, forms=_FORMS)
+        raise BadSpecError(source=str(path), field=field, why=why) from error
 
 
 def write_config(path: Path, config: Config) -> None:

@@ -12,6 +12,7 @@ from repoint.domain.errors import BadInputError, BadSpecError
 from repoint.domain.measures import Measure
 from repoint.domain.policy import GATES, Policy, as_tree
 from repoint.domain.triggers import TRIGGERS, asks_benchmark
+from repoint.wiring.mistakes import plainly
 from repoint.wiring.policy_model import PolicyFile
 from repoint.wiring.spec_yaml import Lined, Place, dotted, read_yaml, write_yaml
 
@@ -119,7 +120,7 @@ def _explained(error: ValidationError, lined: Lined, *, source: str) -> BadSpecE
         case "value_error":
             why, hint = str(first["ctx"]["error"]), ""
         case _:
-            why, hint = first["msg"].removeprefix("Input "), ""
+            why, hint = plainly(first), ""
     if len(mistakes) > 1:
         why += f" (and {len(mistakes) - 1} more)"
     line = _line(place, lined)

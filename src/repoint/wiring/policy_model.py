@@ -44,7 +44,7 @@ class RelevanceSection(Section):
         0.95, ge=0.5, lt=1, description="How sure a pass must be: the level of the interval"
     )
     minimum_queries: int = Field(
-        20, ge=2, description="With fewer queries the gate is inconclusive, with none it fails"
+        20, ge=2, description="With fewer queries the gate is inconclusive, as with none"
     )
 
 
@@ -155,7 +155,11 @@ class BridgeSection(Section):
 class PolicyFile(Section):
     """A policy file."""
 
-    queries: str = Field("", description="The query set an evaluation must use; empty: any")
+    queries: str = Field(
+        "",
+        description="The query set an evaluation must use, or one version, `garden@1`; "
+        "empty: any",
+    )
     expires_hours: Positive = Field(168.0, description="An older evaluation counts for nothing")
     max_lag: int = Field(
         1000, ge=0, description="Log rows that may have come since the releases were asked"

@@ -11,6 +11,7 @@ from typing import Final
 from repoint.domain.errors import AlreadyExistsError, NotFoundError, StoreUnavailableError
 from repoint.domain.ids import ProcessId, actor_name
 from repoint.domain.operation import Process
+from repoint.operations.model_watch import ModelWatch, ProbeSettings
 from repoint.operations.routing import Router
 from repoint.operations.session import Session
 from repoint.operations.spaces import Spaces
@@ -108,7 +109,17 @@ def open_workspace(
     )
     spaces = Spaces(drivers)
     process = _this_process(time, ids, host, program)
-    router = Router(store, spaces, clock=time, process=process, lease=config.lease)
+    acting = actor_name(actor or os.environ.get("REPOINT_ACTOR") or user_name())
+    watch = ModelWatch(
+        store,
+        clock=time,
+        host=host.name,
+        actor=acting,
+        settings=ProbeSettings(
+            every=config.probes.interval, stops=config.probes.on_drift == "stop"
+        ),
+    )
+    router = Router(store, spaces, clock=time, process=process, lease=config.lease, watch=watch)
     session = Session(
         store=store,
         spaces=spaces,
@@ -118,7 +129,7 @@ def open_workspace(
         archive=FolderArchive(home / config.evidence),
         process=process,
         announce=router.announce,
-        actor=actor_name(actor or os.environ.get("REPOINT_ACTOR") or user_name()),
+        actor=acting,
         is_owner=opened.facts.is_owner,
     )
     return Workspace(

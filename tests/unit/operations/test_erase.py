@@ -264,6 +264,9 @@ def test_what_was_written_again_is_kept_and_told(stage: Stage) -> None:
         def keep(self, name: str, content: object) -> str:
             raise NotImplementedError
 
+        def read(self, name: str) -> None:
+            raise NotImplementedError
+
         def redact(self, secret: object, *, spared: object) -> Redacted:
             del secret, spared
             stage.write({WHO: "a new text of the same person"})  # while it is under way
@@ -299,6 +302,9 @@ def test_a_frozen_index_is_no_reason_to_keep_it(stage: Stage) -> None:
 def test_a_place_that_fails_stops_no_other_and_is_finished_later(stage: Stage) -> None:
     class Down:
         def keep(self, name: str, content: object) -> str:
+            raise NotImplementedError
+
+        def read(self, name: str) -> None:
             raise NotImplementedError
 
         def redact(self, secret: object, *, spared: object) -> Redacted:

@@ -110,7 +110,7 @@ def test_an_alias_has_its_backends_prefix(tmp_path: Path) -> None:
 
 
 def test_every_backend_is_listed_with_what_stands_in_its_way(tmp_path: Path) -> None:
-    config = BackendConfig(kind="recorder", url="db://me:s3cret@host/x?password=s3cret")
+    config = BackendConfig(kind="recorder", url="db://me@host/x?sslmode=require")
     opened = _drivers(
         tmp_path, prod=config, bad=BackendConfig(kind="recorder", url_env="NOBODY_SET_IT")
     )
@@ -121,6 +121,23 @@ def test_every_backend_is_listed_with_what_stands_in_its_way(tmp_path: Path) -> 
     assert isinstance(known["bad"].problem, MissingSettingError)
     assert isinstance(known["pgvector"].problem, MissingSettingError)
     assert known["lancedb"].configured is False
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["db://me:s3cret@host/x", "db://host/x?password=s3cret", "http://host?api_key=s3cret"],
+)
+def test_a_password_in_a_url_is_refused_without_showing_it(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "repoint.toml"
+    file.write_text(f'[backends.prod]\nkind = "pgvector"\nurl = "{url}"\n', encoding="utf-8")
+
+    with pytest.raises(BadSpecError, match="url_env") as caught:
+        read_config(file)
+
+    assert caught.value.field == "backends.prod"
+    assert "s3cret" not in str(caught.value)
+    file.write_text('[backends.prod]\nkind = "pgvector"\nurl = "db://me@host/x"\n')
+    assert read_config(file).backends["prod"].url == "db://me@host/x"
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@
             DimensionsError
             FingerprintMismatchError
             CollectionMissingError
+            ModelChangedError
             BrokenAuditError
             BrokenEvidenceError
 
@@ -72,6 +73,7 @@ from repoint.domain.errors.corruption import (
     DimensionsError,
     FingerprintMismatchError,
     MixedSpacesError,
+    ModelChangedError,
 )
 from repoint.domain.errors.families import (
     ConflictError,
@@ -132,6 +134,7 @@ __all__ = [
     "MissingModelError",
     "MissingSettingError",
     "MixedSpacesError",
+    "ModelChangedError",
     "NotFoundError",
     "NotPermittedError",
     "NotReadyError",

@@ -56,6 +56,20 @@ class CollectionMissingError(CorruptionError):
         )
 
 
+class ModelChangedError(CorruptionError):
+    """A query model gives other vectors than when its release was made, so nobody answers."""
+
+    code = "model-changed"
+
+    def __init__(self, *, index: str, release: str, why: str) -> None:
+        self.index, self.release, self.why = index, release, why
+        super().__init__(
+            f"the query model of {release!r} changed, so index {index!r} does not answer "
+            f"here: {why}",
+            hint=f"find out what replaced it; or go back: repoint rollback {index} --reason …",
+        )
+
+
 class BrokenAuditError(CorruptionError):
     """The audit chain does not verify (INV-7)."""
 

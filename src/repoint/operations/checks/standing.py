@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
+from repoint.domain.alarm import Alarm
 from repoint.domain.ids import IndexName, Lsn, ReleaseName
 from repoint.domain.readiness import Finding, Status
 from repoint.domain.release import Release, ReleaseState
@@ -73,6 +75,21 @@ def dead_letters(view: Transaction, index: IndexName, release: ReleaseName) -> F
         figures={"documents": len(letters)},
         remedy=f"repoint dead-letters {index} {release}" if letters else "",
     )
+
+
+def alarms(found: Iterable[Alarm]) -> list[Finding]:
+    """Tell what was noticed of a release between two commands, and is not over."""
+    return [
+        Finding(
+            check=f"alarm-{alarm.check}",
+            status=Status.WARNING,
+            summary=f"seen on {alarm.host} since {alarm.since:%Y-%m-%d %H:%M:%S} UTC: "
+            + alarm.summary,
+            figures={"host": alarm.host, **alarm.figures},
+            remedy="find out what replaced the model on that machine",
+        )
+        for alarm in found
+    ]
 
 
 def frozen(view: Transaction, index: IndexName) -> Finding:

@@ -31,13 +31,14 @@ def evaluate(  # noqa: PLR0913 - what is asked, of whom, beside whom
     *,
     baseline: str,
     queries: QuerySetName,
+    version: int | None = None,
     options: Options,
     progress: Callable[[Asked], None] | None = None,
 ) -> Report:
     """Ask both releases all questions, store both runs, and return what they say.
 
     ``baseline`` is ``active``, a release, or the name of a stored run, which is not asked
-    again.
+    again. ``version`` is of the query set; None is its newest.
 
     Raises:
         NotFoundError: there is no such release, run or query set.
@@ -48,7 +49,7 @@ def evaluate(  # noqa: PLR0913 - what is asked, of whom, beside whom
     authorise(session, Action.EVALUATE, index)
     options = options.checked()
     with session.store.read() as view:
-        asked = view.query_sets.get(index, queries)
+        asked = view.query_sets.get(index, queries, version=version)
         release = _live(view, index, candidate)
         other, stored = _baseline(view, index, baseline)
         if options.save_as and view.runs.named(index, options.save_as) is not None:
@@ -150,7 +151,8 @@ def _require_comparable(stored: Run, asked: QuerySet, options: Options) -> None:
         raise ConflictError(
             f"run {stored.name!r} was asked {stored.query_set}@{stored.version}, not "
             f"{asked.name}@{asked.version}",
-            hint="name a release as the baseline, so that it is asked anew",
+            hint=f"ask the same: --queries {stored.query_set}@{stored.version}; or name a "
+            "release as the baseline, so that it is asked anew",
         )
     if stored.depth < options.depth:
         raise ConflictError(

@@ -105,8 +105,13 @@ def _part(
     name = f"{gate.gate}:{group}" if group else gate.gate
     of = f" of {group!r}" if group else ""
     if not queries:
+        # Of a set without any judgement nothing can be said; of one that has some, a group
+        # without is a gap that somebody left.
+        unjudged = not comparison.scored
         return GateResult(
-            gate=name, outcome=Outcome.FAIL, summary=f"no judged query{of}: no data is no pass"
+            gate=name,
+            outcome=Outcome.INCONCLUSIVE if unjudged else Outcome.FAIL,
+            summary=f"no judged query{of}: no data is no pass",
         )
     try:
         measure = Measure.parse(gate.measure)
@@ -180,7 +185,11 @@ def _recall(comparison: Comparison, gate: RecallGate) -> GateResult:
         return GateResult(gate=gate.gate, outcome=Outcome.ERROR, summary=error.message)
     values = comparison.candidate_scores[measure].values()
     if not values:
-        return _no_data(gate.gate, "no judged query")
+        return GateResult(
+            gate=gate.gate,
+            outcome=Outcome.INCONCLUSIVE,
+            summary="no judged query: no data is no pass",
+        )
     value = sum(values) / len(values)
     return _bounded(
         gate.gate,

@@ -42,7 +42,7 @@ class StoredEvaluations:
                 index,
                 candidate=release,
                 baseline=against,
-                query_set=policy.policy.queries,
+                query_set=policy.policy.queries.partition("@")[0],
             )
         if newest is None:
             return []
@@ -70,6 +70,7 @@ class StoredEvaluations:
         index, limits = evaluation.index, policy.policy
         with self._session.store.read() as view:
             newest = view.query_sets.newest(index, evaluation.query_set)
+            pinned = policy.policy.queries.partition("@")[2]
             runs = [
                 view.runs.get(index, evaluation.candidate_run),
                 view.runs.get(index, evaluation.baseline_run),
@@ -86,7 +87,9 @@ class StoredEvaluations:
             why = f"is {hours:.1f} hours old, more than {limits.expires_hours:g}"
         elif rows > limits.max_lag:
             why = f"is {rows:,} log rows behind, more than {limits.max_lag:,}"
-        elif newest != evaluation.version:
+        elif pinned and int(pinned) != evaluation.version:
+            why = f"used {asked}, and the policy asks for {limits.queries}"
+        elif not pinned and newest != evaluation.version:
             why = f"used {asked}, and version {newest} is the newest"
         if why:
             return _outdated(evaluation, why, policy, figures)

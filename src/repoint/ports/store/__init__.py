@@ -7,6 +7,7 @@ Whatever an area refuses, it refuses before anything of the call is written.
 """
 
 from repoint.ports.store.adoptions import Adoptions
+from repoint.ports.store.alarms import Alarms
 from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.erasing import Erasures
@@ -23,6 +24,7 @@ from repoint.ports.store.transactions import ChangeFeed, Store, Transaction
 __all__ = [
     "Access",
     "Adoptions",
+    "Alarms",
     "Appended",
     "Audit",
     "Bridges",

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from repoint.ports.store.adoptions import Adoptions
+from repoint.ports.store.alarms import Alarms
 from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.erasing import Erasures
@@ -141,6 +142,11 @@ class Transaction(Protocol):
     @property
     def feedback(self) -> Feedback:
         """What came back of answers."""
+        ...
+
+    @property
+    def alarms(self) -> Alarms:
+        """What was noticed between two commands."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The table of erasures; as ``tables``, whose shorthand it shares."""
+"""The tables of erasures and alarms; as ``tables``, whose shorthand they share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from repoint.stores.sql.tables import _at, _big, _of_index, _text, metadata
+from repoint.stores.sql.tables import (
+    _at,
+    _big,
+    _of_index,
+    _of_release,
+    _text,
+    metadata,
+)
 
 erasures: Final = sa.Table(
     "erasures",
@@ -31,5 +38,20 @@ erasures: Final = sa.Table(
     sa.CheckConstraint(
         "stage = 'open' OR secret = ''", name="finished_erasures_name_no_document"
     ),
+    sqlite_strict=True,
+)
+
+alarms: Final = sa.Table(
+    "alarms",
+    metadata,
+    _text("index_name", key=True),
+    _text("release", key=True),
+    _text("check_name", key=True),
+    _text("host", key=True),
+    _at("since"),
+    _at("at"),
+    _text("summary"),
+    _text("figures"),
+    _of_release(),
     sqlite_strict=True,
 )

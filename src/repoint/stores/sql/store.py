@@ -18,6 +18,7 @@ from repoint.ports.clock import Clock
 from repoint.ports.store import ChangeFeed
 from repoint.stores.sql.access import SqlAccess
 from repoint.stores.sql.adoptions import SqlAdoptions
+from repoint.stores.sql.alarms import SqlAlarms
 from repoint.stores.sql.audit import SqlAudit
 from repoint.stores.sql.bridges import SqlBridges
 from repoint.stores.sql.catchup import SqlCatchup
@@ -94,6 +95,7 @@ class SqlTransaction:
     diagnoses: SqlDiagnoses
     erasures: SqlErasures
     feedback: SqlFeedback
+    alarms: SqlAlarms
 
     @staticmethod
     def on(connection: sa.Connection, *, clock: Clock) -> SqlTransaction:
@@ -123,6 +125,7 @@ class SqlTransaction:
             diagnoses=SqlDiagnoses(connection),
             erasures=SqlErasures(connection),
             feedback=SqlFeedback(connection),
+            alarms=SqlAlarms(connection),
         )
 
 

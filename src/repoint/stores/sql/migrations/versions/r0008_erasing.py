@@ -1,4 +1,4 @@
-"""Erasures, and the two guards that let them through and nobody else."""
+"""Erasures, the two guards that let them through and nobody else; alarms."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ def _big(name: str) -> sa.Column[int]:
     return sa.Column(name, BIG, nullable=False, autoincrement=False)
 
 
-# Made by the first revision; here only what the foreign key points at.
+# Made by the first revision; here only what foreign keys point at.
 sa.Table("indexes", _METADATA, _text("name", key=True))
+sa.Table("releases", _METADATA, _text("index_name", key=True), _text("name", key=True))
 
 ERASURES: Final = sa.Table(
     "erasures",
@@ -58,11 +59,29 @@ ERASURES: Final = sa.Table(
     sqlite_strict=True,
 )
 
+ALARMS: Final = sa.Table(
+    "alarms",
+    _METADATA,
+    _text("index_name", key=True),
+    _text("release", key=True),
+    _text("check_name", key=True),
+    _text("host", key=True),
+    _big("since"),
+    _big("at"),
+    _text("summary"),
+    _text("figures"),
+    sa.ForeignKeyConstraint(
+        ["index_name", "release"], ["releases.index_name", "releases.name"]
+    ),
+    sqlite_strict=True,
+)
+
 
 def upgrade() -> None:
-    """Make the table and its guards."""
+    """Make the tables and their guards."""
     connection = op.get_bind()
     ERASURES.create(connection)
+    ALARMS.create(connection)
     for name, table in REPLACED.items():
         remove_guard(connection, name, table=table)
     add_guards(connection, GUARDS)
