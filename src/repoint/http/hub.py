@@ -31,7 +31,8 @@ class Hub:
         self._waiting = 0
         self._news: dict[IndexName, asyncio.Event] = {}
         self._ending = False
-        self._watchers = Watchers(session, most=most_waiting)
+        # Clients that are started anew under other names leave the leases of the old ones.
+        self._watchers = Watchers(session, most=2 * most_waiting)
         self._watch = RouteWatch(
             session, program=program, lease=lease, on_change=self._told, acknowledges=True
         )

@@ -17,6 +17,8 @@ from repoint.domain.readiness import Finding, Status
 from repoint.operations.session import Session
 
 _POLL_S: Final = 0.004
+#: Stragglers that a sentence names; the rest is counted.
+_NAMED: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,9 @@ class Acknowledgement:
                 f"epoch {self.epoch}",
                 figures=figures,
             )
-        names = ", ".join(_name(process) for process in self.stragglers)
+        names = ", ".join(_name(process) for process in self.stragglers[:_NAMED])
+        if len(self.stragglers) > _NAMED:
+            names += f" and {len(self.stragglers) - _NAMED} more"
         last = max(process.lease_until for process in self.stragglers)
         return Finding(
             check="processes",
