@@ -69,6 +69,8 @@ def diff(
         _tell_between(door.out, between)
     if not clean:
         if not repair:
+            if any(one.adopted and not one.clean for one in reports):
+                door.out.say(f"  -> what others wrote there: repoint absorb {index} --plan")
             door.out.say(f"  -> to repair: repoint diff {index} {' '.join(names)} --repair")
         raise typer.Exit(failures.NOT_CLEAN)
 

@@ -69,7 +69,7 @@ class Field:
     def _takes(self, value: Json) -> bool:
         match self.kind:
             case FieldKind.JSON:
-                return "\0" not in str(value)
+                return not _has_nul(value)
             case FieldKind.BOOLEAN:
                 return isinstance(value, bool)
             case FieldKind.INTEGER:
@@ -127,7 +127,7 @@ class Layout:
         if self.title is not None:
             found.append(self.title.refuses(document.title or None))
         found += [field.refuses(document.metadata.get(field.name)) for field in self.metadata]
-        if self.object and "\0" in str(self.object_of(document)):
+        if self.object and _has_nul(self.object_of(document)):
             found.append(f"{self.object!r} cannot hold the character NUL")
         return next((why for why in found if why), "")
 
@@ -263,6 +263,19 @@ class Adoption:
             rows=self.rows + rows,
             without_text=self.without_text + without_text,
         )
+
+
+def _has_nul(value: Json) -> bool:
+    """Return whether a character NUL stands anywhere in a value; not every database has it."""
+    match value:
+        case str():
+            return "\0" in value
+        case list():
+            return any(_has_nul(one) for one in value)
+        case dict():
+            return any(_has_nul(name) or _has_nul(one) for name, one in value.items())
+        case _:
+            return False
 
 
 def _is_whole(value: Json, size: int) -> bool:

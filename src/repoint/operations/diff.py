@@ -61,6 +61,8 @@ class DiffReport:
     counts: Mapping[Kind, int]
     #: The first that were found, a few of each kind.
     examples: Sequence[Difference]
+    #: The collection is a team's own, which others may write to as well.
+    adopted: bool = False
 
     @property
     def clean(self) -> bool:
@@ -137,6 +139,7 @@ class _Reading:
             compared=self.compared,
             counts=dict(counts),
             examples=tuple(examples),
+            adopted=self._space.collection.spec.adopted is not None,
         )
 
     def differences(self) -> Iterator[Difference]:

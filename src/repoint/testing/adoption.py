@@ -131,6 +131,17 @@ class AdoptionSuite(Suite):
         with pytest.raises(AlreadyExistsError):
             adopter.begin(_spec(layout, name="docs_v9_aaaaaaaaaaaa"))
 
+    def test_what_was_added_is_none_of_the_team_s_fields(
+        self, backend: Backend, adopter: Adopter, team: Team
+    ) -> None:
+        """A scan that is taken up finds the layout that it began with."""
+        del backend
+        everything = dataclasses.replace(team.wish, metadata=None)
+        layout = adopter.look(everything, alias="docs").layout
+        adopter.begin(_spec(layout))
+        adopter.note(NAME, _notes(_everything(adopter, layout)))
+        assert adopter.look(everything, alias="docs").layout == layout
+
     def test_noted_rows_are_found_and_others_are_not(
         self, backend: Backend, adopter: Adopter, layout: Layout
     ) -> None:

@@ -107,7 +107,9 @@ def test_a_repair_does_not_write_over_what_bypassed_repoint(
     shell.ok(*adopt(shell))
     shell.ok("promote", "docs", "v1")
     team.put([row("d1", "changed behind repoint")])
-    assert "wrong-text" in shell.run("diff", "docs", "v1").stdout
+    found = shell.run("diff", "docs", "v1").stdout
+    assert "wrong-text" in found
+    assert "repoint absorb docs --plan" in found
     assert "repoint absorb docs --plan" in shell.refused(4, "diff", "docs", "v1", "--repair")
     said = shell.ok("absorb", "docs", "--reason", "the nightly import")
     assert "articles: 1 changed taken into the log" in said

@@ -306,8 +306,11 @@ def _foreign(
 
 
 def _own(schema: pa.Schema) -> pa.Schema:
-    """Return the columns that are the team's own."""
-    return pa.schema([one for one in schema if not one.name.startswith("repoint_")])
+    """Return the columns that are the team's own, also of a table that is adopted already."""
+    if NOTES.names[0] not in schema.names:
+        return schema
+    added = {*NOTES.names, *added_fields(schema.names, ())}
+    return pa.schema([one for one in schema if one.name not in added])
 
 
 def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
