@@ -1,7 +1,8 @@
 """Who answers the tests of the driver: the FAKE, and the server that a variable names.
 
 ``REPOINT_WEAVIATE_URL`` and ``REPOINT_WEAVIATE_GRPC`` say where that is, and
-``REPOINT_WEAVIATE_KEY`` opens it. What was there before stays; what a test made goes.
+``REPOINT_WEAVIATE_KEY`` opens it. It has no collections of repoint at first. What was there
+before stays; what a test made goes.
 """
 
 import os
