@@ -50,6 +50,7 @@ def search(
             "index": answer.index,
             "release": answer.release,
             "epoch": answer.epoch,
+            "bridge": answer.bridge,
             "hits": [
                 {
                     "id": hit.document,
@@ -75,7 +76,8 @@ def search(
     timings = answer.timings
     spent = timings.embed_ms + timings.search_ms + timings.rerank_ms
     who = f"epoch {answer.epoch}" if answer.epoch is not None else "asked by name"
-    door.out.say(f"answered by {answer.release} ({who}) in {spent:.1f} ms")
+    over = "" if answer.bridge is None else f" over bridge {answer.bridge}"
+    door.out.say(f"answered by {answer.release}{over} ({who}) in {spent:.1f} ms")
 
 
 @command(app, "route", example="repoint route docs --json", interrupted="nothing was changed")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TextIO
 
 import typer
 
+from repoint.cli.allocator import give_back_freed_memory
 from repoint.cli.arguments import IndexName
 from repoint.cli.door import Door, command
 from repoint.cli.output import Output
@@ -124,6 +125,7 @@ def ingest(  # noqa: PLR0913 - each is an option that people type
         raise typer.BadParameter("--start-line is for one file")
     from repoint.sources.files.opening import SourceFormat, open_source  # noqa: PLC0415
 
+    give_back_freed_memory()
     bad = Rejects(rejects)
     kind = SourceFormat(format_) if format_ else None
     head = written = unchanged = 0

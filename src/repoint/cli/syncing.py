@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from repoint.cli import failures
+from repoint.cli.allocator import give_back_freed_memory
 from repoint.cli.arguments import IndexName, ReleaseName
 from repoint.cli.door import Door, command
 from repoint.cli.failures import plain
@@ -79,6 +80,7 @@ def sync(  # noqa: PLR0913 - each is an option that people type
     """
     if pause + resume + plan > 1:
         raise typer.BadParameter("choose one of --plan, --pause and --resume")
+    give_back_freed_memory()
     with door.workspace() as opened:
         handle = opened.index(index)
         if plan:

@@ -59,6 +59,9 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "backends": Entry(
             "databases", "List the databases that specs may name, and what each can do."
         ),
+        "bridge": Entry(
+            "bridges", "Reach a release whose query model is gone through a living model."
+        ),
         "worker": Entry("working", "Keep all live releases in step until told to stop."),
         "store": Entry("stores", "Show where the control store is, and move it to PostgreSQL."),
         "reconcile": Entry("workspace", "Finish what a crash left half done."),

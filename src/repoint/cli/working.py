@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from repoint.cli.allocator import give_back_freed_memory
 from repoint.cli.door import Door, command
 from repoint.cli.failures import plain
 from repoint.cli.stopping import on_signals
@@ -41,6 +42,7 @@ def worker(
     Ctrl-C or SIGTERM ends it after the batches in hand. Any number of workers may run;
     they share the work.
     """
+    give_back_freed_memory()
     with (
         door.workspace(keep_in_step=False) as opened,
         on_signals("finishing the batches in hand") as request,

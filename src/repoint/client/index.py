@@ -47,6 +47,7 @@ from repoint.sources.files.record import document_of
 from repoint.wiring.workspace import Workspace
 
 if TYPE_CHECKING:
+    from repoint.client.bridging import Bridging
     from repoint.client.judging import Judging
 
 #: What a writer waits for besides the log: nothing, the release that answers, every live one.
@@ -193,6 +194,13 @@ class Index(Erasing):
         self._authorise_reading()
         with self._session.store.read() as view:
             return view.releases.all(self._name)
+
+    @property
+    def bridges(self) -> Bridging:
+        """Ways to a release whose query model is gone."""
+        from repoint.client.bridging import Bridging  # noqa: PLC0415 - for emergencies only
+
+        return Bridging(self._session, self._name)
 
     @property
     def judging(self) -> Judging:

@@ -46,6 +46,8 @@ class Action(StrEnum):
     RELEASE_HOLD = "release-hold"
     DROP = "drop"
     ERASE = "erase"
+    FIT_BRIDGE = "fit-bridge"
+    ENABLE_BRIDGE = "enable-bridge"
     RECONCILE = "reconcile"
     POLICY = "policy"
     GRANT = "grant"
@@ -77,6 +79,8 @@ NEEDS: Final[Mapping[Action, Role]] = MappingProxyType(
         Action.RELEASE_HOLD: Role.APPROVER,
         Action.DROP: Role.APPROVER,
         Action.ERASE: Role.APPROVER,
+        Action.FIT_BRIDGE: Role.OPERATOR,
+        Action.ENABLE_BRIDGE: Role.APPROVER,
         Action.GRANT: Role.ADMIN,
         Action.MIGRATE_STORE: Role.ADMIN,
     }

@@ -29,6 +29,8 @@ QuerySetName = NewType("QuerySetName", str)
 QueryId = NewType("QueryId", str)
 #: One stored run.
 RunId = NewType("RunId", str)
+#: One stored bridge.
+BridgeId = NewType("BridgeId", str)
 #: One stored evaluation.
 EvaluationId = NewType("EvaluationId", str)
 #: Who acts: an operating-system user, ``REPOINT_ACTOR`` or a key's owner.

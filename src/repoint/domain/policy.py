@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import ClassVar, Final, TypeAlias
 
+from repoint.domain.bridge import BridgeRule
 from repoint.domain.document import Json
 from repoint.domain.errors import CorruptionError
 from repoint.domain.ids import Actor
@@ -134,6 +135,8 @@ class Policy:
     #: Whether a gate that cannot tell stands in the way; else it warns.
     inconclusive_refuses: bool = True
     gates: tuple[Gate, ...]
+    #: What bridges must keep of the old answers; without it there are none.
+    bridge: BridgeRule | None = None
 
     @property
     def expires(self) -> timedelta:
@@ -176,6 +179,8 @@ def as_tree(policy: Policy) -> dict[str, Json]:
             }
             for one in policy.gates
         ],
+        # Left out where it is off, as in all policies from before there were bridges.
+        **({} if policy.bridge is None else {"bridge": dataclasses.asdict(policy.bridge)}),
     }
 
 
@@ -208,4 +213,11 @@ def _policy(tree: Mapping[str, Json]) -> Policy:
         max_lag=int(str(tree["max_lag"])),
         inconclusive_refuses=tree["inconclusive"] == "refuse",
         gates=tuple(gates),
+        bridge=_bridge(tree.get("bridge")),
     )
+
+
+def _bridge(tree: Json) -> BridgeRule | None:
+    if not isinstance(tree, dict):
+        return None
+    return BridgeRule(floor=float(str(tree["floor"])), measure=str(tree["measure"]))

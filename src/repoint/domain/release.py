@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from repoint.domain.bridge import BridgeMap
 from repoint.domain.ids import CollectionName, Fingerprint, IndexName, ReleaseName
 from repoint.domain.spec import ReleaseSpec
 
@@ -39,6 +40,8 @@ class Release:
     paused: bool = False
     #: Rows a second at most; None is as fast as it goes.
     throttle: float | None = None
+    #: Stands in for its query model, which is gone.
+    bridge: BridgeMap | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

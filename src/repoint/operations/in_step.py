@@ -24,7 +24,8 @@ def catch_up(session: Session, space: Space, *, within: timedelta | None = None)
     deadline = clock.monotonic() + (within.total_seconds() if within else 0.0)
     report = sync(
         session.store,
-        space,
+        # What goes into the collection never goes over a bridge.
+        session.spaces.own(space.release),
         owner=session.process.id,
         clock=session.clock,
         limits=Limits(heed_pace=False),

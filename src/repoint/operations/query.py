@@ -8,7 +8,7 @@ from typing import Final
 
 from repoint.domain.errors import BadInputError
 from repoint.domain.filters import Filter
-from repoint.domain.ids import Epoch, IndexName, ReleaseName
+from repoint.domain.ids import BridgeId, Epoch, IndexName, ReleaseName
 from repoint.domain.ranking import reciprocal_rank, weighted_sum
 from repoint.domain.spec import Fusion, HybridSpec
 from repoint.operations.routing import Route
@@ -42,6 +42,8 @@ class Answer:
     epoch: Epoch | None
     hits: Sequence[Hit]
     timings: Timings
+    #: The bridge that the question went over; None: the release's own model embedded it.
+    bridge: BridgeId | None = None
 
 
 def search(
@@ -50,7 +52,12 @@ def search(
     """Answer a question by one route, from its first step to its last."""
     hits, timings = ask(route.space, text, limit=limit, where=where, clock=clock)
     return Answer(
-        index=route.index, release=route.release, epoch=route.epoch, hits=hits, timings=timings
+        index=route.index,
+        release=route.release,
+        epoch=route.epoch,
+        hits=hits,
+        timings=timings,
+        bridge=route.space.bridge,
     )
 
 

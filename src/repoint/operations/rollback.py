@@ -336,7 +336,8 @@ def _make_whole(session: Session, space: Space, options: RollbackOptions) -> tup
     except RepointError as error:
         # The provider does not embed now. The deletes are in, so it is safe to move; what
         # is missing is counted, and replayed as soon as the provider answers.
-        passes = isinstance(error, UnavailableError) or options.insist
+        bridged = release.bridge is not None
+        passes = isinstance(error, UnavailableError) or bridged or options.insist
         if options.replay is Replay.BEFORE or not passes:
             raise
         return done, backlog.upserts

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from repoint.domain.errors import RetiredError
-from repoint.domain.ids import Fingerprint
+from repoint.domain.ids import BridgeId, Fingerprint
 from repoint.domain.release import Release, ReleaseState
 from repoint.domain.spec import ReleaseSpec
+from repoint.operations.bridged import bridged
 from repoint.operations.embedding import Embedding
 from repoint.ports.backend import Backend, Collection, CollectionSpec
 from repoint.ports.drivers import Drivers
@@ -30,6 +31,12 @@ class Space:
     embedding: Embedding
     preparer: Preparer
     reranker: Reranker | None = None
+
+    @property
+    def bridge(self) -> BridgeId | None:
+        """What its queries go over in place of its own model."""
+        crossing = self.release.bridge
+        return None if crossing is None else crossing.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +90,15 @@ class Spaces:
         """Open a release's model alone, for probing it without its collection."""
         return Embedding(spec.model, self._drivers.embedder(spec.model), space)
 
+    def own(self, release: Release) -> Space:
+        """Open a release with its own model, whatever stands in for it; raises as ``open``."""
+        return self.open(replace(release, bridge=None))
+
     def model(self, release: Release) -> Model:
         """Open what a release makes vectors with; its collection need not exist."""
         return Model(
             release=release,
-            embedding=self.embedding(release.spec, release.fingerprint),
+            embedding=self._embedding(release),
             preparer=self._drivers.preparer(release.spec),
         )
 
@@ -113,6 +124,14 @@ class Spaces:
         with self._lock:
             self._open.pop(_key(release), None)
 
+    def _embedding(self, release: Release) -> Embedding:
+        bridge = release.bridge
+        if bridge is None:
+            return self.embedding(release.spec, release.fingerprint)
+        model = bridge.source_model
+        living = Embedding(model, self._drivers.embedder(model), bridge.source_fingerprint)
+        return bridged(bridge, living, release)
+
     def _space(self, release: Release, collection: Callable[[Backend], Collection]) -> Space:
         with self._lock:
             parts = self._open.get(_key(release))
@@ -120,7 +139,7 @@ class Spaces:
                 spec = release.spec
                 # The model first: without it the collection is of no use, and making one
                 # for a model that cannot be opened would leave something half done.
-                embedding = self.embedding(spec, release.fingerprint)
+                embedding = self._embedding(release)
                 preparer = self._drivers.preparer(spec)
                 reranker = self._drivers.reranker(spec.rerank) if spec.rerank else None
                 parts = (collection(self.backend(release)), embedding, preparer, reranker)
@@ -149,4 +168,5 @@ def collection_spec(release: Release) -> CollectionSpec:
 
 def _key(release: Release) -> Fingerprint:
     # Two indexes may hold releases of one fingerprint: their collections differ.
-    return Fingerprint(f"{release.collection}:{release.fingerprint}")
+    through = "" if release.bridge is None else f":{release.bridge.id}"
+    return Fingerprint(f"{release.collection}:{release.fingerprint}{through}")

@@ -83,7 +83,12 @@ def _tried(check: str, ask: Callable[[], Iterable[Finding]]) -> list[Finding]:
 
 def _golden(session: Session, space: Space, baseline: Baseline | None) -> Iterable[Finding]:
     now = _ask_again(session, space, baseline)
-    return behaviour.answers(baseline, now, changed=_changed(session, space, baseline))
+    return behaviour.answers(
+        baseline,
+        now,
+        changed=_changed(session, space, baseline),
+        bridged=space.release.bridge is not None,
+    )
 
 
 def _ask_again(session: Session, space: Space, baseline: Baseline | None) -> Baseline:

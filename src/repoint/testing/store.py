@@ -22,6 +22,7 @@ from repoint.ports.store import Store
 from repoint.testing.conformance import Suite
 from repoint.testing.store_access import AccessSuite, AuditSuite, ProcessSuite, process
 from repoint.testing.store_alarms import AlarmSuite
+from repoint.testing.store_bridges import BridgeSuite
 from repoint.testing.store_catchup import DeadLetterSuite, LeaseSuite, WindowSuite
 from repoint.testing.store_erasing import ErasureSuite
 from repoint.testing.store_judging import PolicySuite, QuerySetSuite, RunSuite
@@ -287,6 +288,7 @@ class StoreSuite(
     PolicySuite,
     ErasureSuite,
     AlarmSuite,
+    BridgeSuite,
 ):
     """What every store promises; a concrete class brings ``store`` and ``another``."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -40,16 +41,23 @@ def load_policy(origin: Path | str, *, source: str = "policy") -> Policy:
         policy = PolicyFile.model_validate(lined.values).policy()
     except ValidationError as error:
         raise _explained(error, lined, source=source) from error
-    for number, gate in enumerate(policy.gates):
-        measure = getattr(gate, "measure", None)
-        if measure is not None:
-            _require_measure(measure, lined, ("gates", number, "measure"), source=source)
+    for place, measure in _measures(policy):
+        _require_measure(measure, lined, place, source=source)
     return policy
 
 
 def dump_policy(policy: Policy) -> str:
     """Return the policy as YAML with every default written out; it can be read back."""
     return write_yaml(as_tree(policy))
+
+
+def _measures(policy: Policy) -> Iterator[tuple[Place, str]]:
+    for number, gate in enumerate(policy.gates):
+        measure = getattr(gate, "measure", None)
+        if measure is not None:
+            yield ("gates", number, "measure"), measure
+    if policy.bridge is not None:
+        yield ("bridge", "measure"), policy.bridge.measure
 
 
 def _require_measure(text: str, lined: Lined, place: Place, *, source: str) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from repoint.domain import policy as domain
+from repoint.domain.bridge import BridgeRule
 from repoint.domain.policy import Gate, Policy
 from repoint.wiring.spec_model import Section
 
@@ -130,6 +131,13 @@ SECTIONS: tuple[type[Section], ...] = (
 )
 
 
+class BridgeSection(Section):
+    """Whether queries may go over a bridge when a release's own query model is gone."""
+
+    floor: Share = Field(description="The least share of the old measure that must be left")
+    measure: str = Field("nDCG@10", description="What is compared where there are judgements")
+
+
 class PolicyFile(Section):
     """A policy file."""
 
@@ -150,6 +158,9 @@ class PolicyFile(Section):
     gates: tuple[GateSection, ...] = Field(
         min_length=1, strict=False, description="What must hold; each has its table below"
     )
+    bridge: BridgeSection | None = Field(
+        None, description="Allows bridges, by what they must keep; without it there are none"
+    )
 
     def policy(self) -> Policy:
         """Return the policy that the file describes."""
@@ -159,6 +170,9 @@ class PolicyFile(Section):
             max_lag=self.max_lag,
             inconclusive_refuses=self.inconclusive is OnDoubt.REFUSE,
             gates=tuple(_gate(one) for one in self.gates),
+            bridge=None
+            if self.bridge is None
+            else BridgeRule(floor=self.bridge.floor, measure=self.bridge.measure),
         )
 
 

@@ -36,6 +36,7 @@ READING: Final = {
     "release diff": ["release", "diff", "docs", "v1", "v2"],
     "dead-letters": ["dead-letters", "docs", "v1"],
     "hold list": ["hold", "list", "docs"],
+    "bridge list": ["bridge", "list", "docs"],
     "roles list": ["roles", "list"],
     "audit list": ["audit", "list", "docs", "--limit", "1"],
     "audit verify": ["audit", "verify"],

@@ -11,16 +11,17 @@ from typing import Final, Protocol
 import psycopg
 import pytest
 import sqlalchemy as sa
+from tests.unit.stores.guards import every_guard
 
 from repoint.domain.ids import DocumentId, IndexName, Lsn, ReleaseName
 from repoint.domain.operation import Hold, Step
 from repoint.domain.rollout import Event
 from repoint.stores.sql import SqliteStore
-from repoint.stores.sql.migrations import erasing_guards, initial_guards, judging_guards
 from repoint.stores.sql.postgres import PostgresStore
 from repoint.stores.sql.store import SqlStore
 from repoint.stores.sql.tables import metadata
 from repoint.testing.postgres import PostgresServer
+from repoint.testing.store_bridges import bridge
 from repoint.testing.store_erasing import cleared, erasure
 from repoint.testing.store_judging import POLICY, evaluation, query_set, run
 from repoint.testing.store_samples import (
@@ -40,7 +41,7 @@ from repoint.testing.store_samples import (
 from repoint.wiring.clock import SystemClock
 
 V3: Final = ReleaseName("v3")
-GUARDS: Final = {**initial_guards.GUARDS, **judging_guards.GUARDS, **erasing_guards.GUARDS}
+GUARDS: Final = every_guard()
 
 #: The pointer of ``fill`` stands at epoch 1 with v1 in front.
 MOVE: Final = (
@@ -107,6 +108,12 @@ BREAKS: Final = {
     "policies_are_never_removed": "DELETE FROM policies",
     "erasures_never_go_back": "UPDATE erasures SET stage = 'open' WHERE id = 'e-1'",
     "erasures_are_never_removed": "DELETE FROM erasures",
+    "bridges_are_immutable": "UPDATE bridges SET retention = '{}'",
+    "bridges_are_never_removed": "DELETE FROM bridges",
+    "bridges_begin_disabled": (
+        "INSERT INTO bridges SELECT 'b-9', 9, index_name, release, source, source_fingerprint, "
+        "method, fitted, held_out, cosine, retention, weights, actor, at, 1 FROM bridges"
+    ),
     "rollout_keeps_its_policy": "UPDATE rollouts SET policy = 0 WHERE phase = 'preparing'",
     "rollout_begins_with_the_policy_in_force": (
         "INSERT INTO rollouts VALUES (9, 'docs', 'v2', 'preparing', 1, 1, 0)"
@@ -382,6 +389,7 @@ def fill(store: SqlStore) -> None:
         tx.query_sets.add(query_set())
         tx.runs.add(run(called="summer"))
         tx.runs.add_evaluation(evaluation(candidate=run(), baseline=run()))
+        tx.bridges.add(bridge())
         tx.pointers.advance(tx.pointers.open_rollout(DOCS, V1, at=NOW), Event.ABORT, at=NOW)
         tx.pointers.open_rollout(DOCS, V2, at=NOW)
         tx.operations.begin(operation("first"))

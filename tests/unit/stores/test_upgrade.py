@@ -9,12 +9,10 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from tests.unit.stores.guards import every_guard
 
 from repoint.domain.rollout import Event
 from repoint.stores.sql import SqliteStore, schema
-from repoint.stores.sql.migrations.erasing_guards import GUARDS as ERASING
-from repoint.stores.sql.migrations.initial_guards import GUARDS as FIRST
-from repoint.stores.sql.migrations.judging_guards import GUARDS as SECOND
 from repoint.stores.sql.sqlite import APPLICATION_ID
 from repoint.testing.store_judging import POLICY, query_set, run
 from repoint.testing.store_samples import ANNA, DOCS, NOW, SOON, V1, V2, release
@@ -78,7 +76,7 @@ def test_every_guard_is_in_the_file_afterwards(first: Path) -> None:
         triggers = connection.exec_driver_sql(
             "SELECT name FROM sqlite_schema WHERE type = 'trigger'"
         )
-        assert {name for (name,) in triggers} == {*FIRST, *SECOND, *ERASING}
+        assert {name for (name,) in triggers} == set(every_guard())
         version = connection.exec_driver_sql("PRAGMA user_version").scalar()
         assert version == schema.VERSION
     engine.dispose()

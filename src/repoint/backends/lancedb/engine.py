@@ -10,7 +10,7 @@ from a stand-in turns into the real thing when it is first called.
 ``REPOINT_PLAIN_LANCEDB_IMPORT=1`` imports lancedb as it is.
 
 The engine writes warnings to standard error, at the levels that ``LANCEDB_LOG`` names when
-it is imported. Unless somebody set that, one module is held to errors; see ``LOG_LEVELS``.
+it is imported. Unless somebody set that, two modules are held to errors; see ``LOG_LEVELS``.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ _LOG: Final = "LANCEDB_LOG"
 #: An index grows by parts with partitions of their own, in numbers that differ. When the
 #: engine splits a partition it asks every part for the rows of each, and warns of each one
 #: that a part does not have. It has no such rows, so nothing is left out; there can be
-#: hundreds of these lines, and nobody could do anything about them.
-LOG_LEVELS: Final = "warn,lance::index::vector::builder=error"
+#: hundreds of these lines, and nobody could do anything about them. Of two processes that put
+#: the same fragments together the second gives way, and tries again at its next occasion.
+LOG_LEVELS: Final = "warn,lance::index::vector::builder=error,lance::dataset::optimize=error"
 
 
 class _Later(type):

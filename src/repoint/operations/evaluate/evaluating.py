@@ -120,6 +120,12 @@ def _live(view: Transaction, index: IndexName, name: ReleaseName) -> Release:
             if release.state is ReleaseState.CREATED
             else "create a new one of the same spec",
         )
+    if release.bridge is not None:
+        raise RefusedError(
+            f"queries of {name!r} go over bridge {release.bridge.id}: a run of it would stand "
+            "as what its own model answers",
+            hint=f"what the bridge keeps is measured already: repoint bridge list {index}",
+        )
     return release
 
 

@@ -18,6 +18,7 @@ from repoint.domain.errors import FrozenError, RepointError, UnavailableError
 from repoint.domain.ids import IndexName, ProcessId, ReleaseName
 from repoint.domain.release import Release, ReleaseState
 from repoint.operations.spaces import Spaces
+from repoint.operations.sync.at_once import apply_deletes_first
 from repoint.operations.sync.engine import sync
 from repoint.operations.sync.upkeep import Upkeep
 from repoint.operations.sync.values import Limits, SyncReport
@@ -136,6 +137,16 @@ class Follower:
                     self._lanes[name] = self._lane(release)
         self.wake()
 
+    def _deletes_at_least(self, name: ReleaseName) -> None:
+        """Empty what was deleted in a release that answers without a model of its own (INV-6).
+
+        Its writes wait for the model, and may wait for ever; deletes need none.
+        """
+        with self._store.read() as view:
+            release = view.releases.get(self._index, name)
+        if release.bridge is not None:
+            apply_deletes_first(self._store, self._spaces.open(release))
+
     def _is_live(self, release: Release) -> bool:
         """Return whether a release is to be kept in step; True when the store cannot say."""
         try:
@@ -149,15 +160,19 @@ class Follower:
         upkeep = Upkeep()
 
         def bring(stop: Callable[[], bool]) -> SyncReport:
-            return sync(
-                self._store,
-                self._spaces.open(release),
-                owner=self._owner,
-                clock=self._clock,
-                limits=self._limits,
-                stop=stop,
-                upkeep=upkeep,
-            )
+            try:
+                return sync(
+                    self._store,
+                    self._spaces.own(release),
+                    owner=self._owner,
+                    clock=self._clock,
+                    limits=self._limits,
+                    stop=stop,
+                    upkeep=upkeep,
+                )
+            except RepointError:
+                self._deletes_at_least(release.name)
+                raise
 
         def tell(error: Exception | None) -> None:
             if error is not None and not self._is_live(release):

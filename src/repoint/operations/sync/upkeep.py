@@ -13,6 +13,11 @@ from repoint.ports.backend import Collection
 _ASK: Final = 32
 #: Chunks without an index that slow searches down.
 _UNINDEXED: Final = 20_000
+#: In the middle of a backfill: what one more round of putting together is worth, as a part of
+#: all writes so far, since a round reads again what earlier rounds wrote; and the most times
+#: the least number of writes, since a write goes through all that was not put together.
+_PART: Final = 0.5
+_MOST: Final = 4
 
 
 class Upkeep:
@@ -25,16 +30,20 @@ class Upkeep:
         self._lock = threading.Lock()
         #: Writes since anything was put together, and rows since the searches' indexes were.
         self._puts = self._rows = self._asked = 0
+        #: Writes since the searches' indexes were brought up to date.
+        self._all = 0
 
     def wrote(self, rows: int) -> None:
         """Count one write."""
         with self._lock:
             self._puts += 1
+            self._all += 1
             self._rows += rows
 
     def under_way(self, collection: Collection, limits: Limits) -> None:
         """Put fragments together where too many piled up, in the middle of a backfill."""
-        if self._puts >= limits.optimise_puts:
+        least = limits.optimise_puts
+        if self._puts >= max(least, min(self._all * _PART, least * _MOST)):
             self._optimise(collection, for_search=False)
 
     def at_the_head(self, collection: Collection, limits: Limits) -> None:
@@ -56,4 +65,4 @@ class Upkeep:
         with self._lock:
             self._puts = self._asked = 0
             if for_search:
-                self._rows = 0
+                self._rows = self._all = 0

@@ -7,6 +7,7 @@ Whatever an area refuses, it refuses before anything of the call is written.
 """
 
 from repoint.ports.store.alarms import Alarms
+from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.erasing import Erasures
 from repoint.ports.store.judging import Policies, QuerySets, Runs
@@ -21,6 +22,7 @@ __all__ = [
     "Alarms",
     "Appended",
     "Audit",
+    "Bridges",
     "Catchup",
     "ChangeFeed",
     "DeadLetters",

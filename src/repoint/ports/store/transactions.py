@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from repoint.ports.store.alarms import Alarms
+from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.erasing import Erasures
 from repoint.ports.store.judging import Policies, QuerySets, Runs
@@ -92,6 +93,11 @@ class Transaction(Protocol):
     @property
     def alarms(self) -> Alarms:
         """What was noticed between two commands."""
+        ...
+
+    @property
+    def bridges(self) -> Bridges:
+        """Maps into spaces whose query model is gone."""
         ...
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 
+from repoint.domain.bridge import BridgeMap
 from repoint.domain.errors import AlreadyExistsError, HeldError, NotFoundError
-from repoint.domain.ids import CollectionName, Fingerprint, IndexName, ReleaseName
+from repoint.domain.ids import BridgeId, CollectionName, Fingerprint, IndexName, ReleaseName
 from repoint.domain.operation import Baseline
 from repoint.domain.release import ProbeSet, Release, ReleaseState
 from repoint.stores.sql import codec
+from repoint.stores.sql.bridge_tables import bridges
 from repoint.stores.sql.dialect import insert
 from repoint.stores.sql.indexes import require_index
 from repoint.stores.sql.tables import baselines, holds, moves, releases, watermarks
@@ -96,7 +99,7 @@ class SqlReleases:
         if row is None:
             require_release(self._connection, index, name)
         assert row is not None  # noqa: S101 - required just above
-        return _release(row)
+        return _release(row, enabled_bridges(self._connection, index))
 
     def all(self, index: IndexName) -> list[Release]:
         """Return all releases of an index, oldest first."""
@@ -105,7 +108,9 @@ class SqlReleases:
             .where(releases.c.index_name == index)
             .order_by(releases.c.ordinal)
         )
-        return [_release(row) for row in self._connection.execute(ordered)]
+        rows = self._connection.execute(ordered).all()
+        bridged = enabled_bridges(self._connection, index)
+        return [_release(row, bridged) for row in rows]
 
     def set_state(self, index: IndexName, name: ReleaseName, state: ReleaseState) -> None:
         """Change how far a release is in its life.
@@ -188,7 +193,36 @@ def _is(index: str, name: str) -> sa.ColumnElement[bool]:
     return sa.and_(releases.c.index_name == index, releases.c.name == name)
 
 
-def _release(row: sa.Row[tuple[object, ...]]) -> Release:
+def enabled_bridges(connection: sa.Connection, index: str) -> dict[str, BridgeMap]:
+    """Return by release what its queries go over."""
+    found = connection.execute(
+        sa.select(bridges, releases.c.spec.label("source_spec"))
+        .join(
+            releases,
+            sa.and_(
+                releases.c.index_name == bridges.c.index_name,
+                releases.c.name == bridges.c.source,
+            ),
+        )
+        .where(bridges.c.index_name == index, bridges.c.enabled == 1)
+    )
+    return {row.release: bridge_map(row) for row in found}
+
+
+def bridge_map(row: sa.Row[tuple[object, ...]]) -> BridgeMap:
+    """Return the map of a row that has its source's spec beside it."""
+    return BridgeMap(
+        id=BridgeId(row.id),
+        index=IndexName(row.index_name),
+        release=ReleaseName(row.release),
+        source=ReleaseName(row.source),
+        source_fingerprint=Fingerprint(row.source_fingerprint),
+        source_model=codec.decode_spec(row.source_spec).model,
+        weights=row.weights,
+    )
+
+
+def _release(row: sa.Row[tuple[object, ...]], bridged: Mapping[str, BridgeMap]) -> Release:
     return Release(
         index=IndexName(row.index_name),
         name=ReleaseName(row.name),
@@ -199,4 +233,5 @@ def _release(row: sa.Row[tuple[object, ...]]) -> Release:
         created_at=row.created_at,
         paused=bool(row.paused),
         throttle=row.throttle,
+        bridge=bridged.get(row.name),
     )

@@ -19,6 +19,7 @@ from repoint.ports.store import ChangeFeed
 from repoint.stores.sql.access import SqlAccess
 from repoint.stores.sql.alarms import SqlAlarms
 from repoint.stores.sql.audit import SqlAudit
+from repoint.stores.sql.bridges import SqlBridges
 from repoint.stores.sql.catchup import SqlCatchup
 from repoint.stores.sql.dead_letters import SqlDeadLetters
 from repoint.stores.sql.erasures import SqlErasures
@@ -76,6 +77,7 @@ class SqlTransaction:
     policies: SqlPolicies
     erasures: SqlErasures
     alarms: SqlAlarms
+    bridges: SqlBridges
 
     @staticmethod
     def on(connection: sa.Connection, *, clock: Clock) -> SqlTransaction:
@@ -96,6 +98,7 @@ class SqlTransaction:
             policies=SqlPolicies(connection),
             erasures=SqlErasures(connection),
             alarms=SqlAlarms(connection),
+            bridges=SqlBridges(connection),
         )
 
 

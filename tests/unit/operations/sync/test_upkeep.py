@@ -68,6 +68,19 @@ def test_a_long_backfill_is_put_together_under_way_and_indexed_only_at_its_end(
     assert (tended.put_together, tended.optimised) == (2, 1)
 
 
+def test_rounds_of_a_long_backfill_become_rarer_and_never_rare(bench: Workbench) -> None:
+    tended, upkeep = Tended(bench.collection()), Upkeep()
+    rounds: list[int] = []
+    for put in range(1, 151):
+        upkeep.wrote(10)
+        before = tended.put_together
+        upkeep.under_way(tended, LIMITS)
+        if tended.put_together > before:
+            rounds.append(put)
+    # Half of all writes, at least 8 and at most 4 times that.
+    assert rounds == [8, 16, 32, 64, 96, 128]
+
+
 def test_small_catch_ups_pile_up_before_one_pays(bench: Workbench) -> None:
     tended, upkeep = Tended(bench.collection()), Upkeep()
     for turn in range(1, 17):

@@ -11,7 +11,7 @@ from repoint.stores.sql.migrations.erasing_guards import GUARDS, REPLACED
 from repoint.stores.sql.migrations.guarding import add_guards, remove_guard
 
 revision = "0008"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 

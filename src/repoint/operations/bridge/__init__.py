@@ -1,0 +1,1 @@
+"""Bridges: asking an old space through a living model, when its own is gone."""
