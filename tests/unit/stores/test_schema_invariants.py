@@ -119,6 +119,8 @@ BREAKS: Final = {
     "policies_are_never_removed": "DELETE FROM policies",
     "diagnoses_are_append_only": "UPDATE diagnoses SET content = '{}'",
     "diagnoses_are_never_removed": "DELETE FROM diagnoses",
+    "erasures_never_go_back": "UPDATE erasures SET stage = 'open' WHERE id = 'e-1'",
+    "erasures_are_never_removed": "DELETE FROM erasures",
     "bridges_are_immutable": "UPDATE bridges SET retention = '{}'",
     "bridges_are_never_removed": "DELETE FROM bridges",
     "bridges_begin_disabled": (
