@@ -30,6 +30,7 @@ from repoint.testing.store_feeding import RenderingSuite, SourceSuite
 from repoint.testing.store_guarding import DrillSuite, GuardSuite
 from repoint.testing.store_judging import DiagnosisSuite, PolicySuite, QuerySetSuite, RunSuite
 from repoint.testing.store_log import FieldSuite, IndexSuite, LogSuite
+from repoint.testing.store_records import OperationSuite, PointerSuite, ReleaseSuite
 from repoint.testing.store_samples import (
     ANNA,
     DOCS,
@@ -46,6 +47,12 @@ from repoint.testing.store_samples import (
     undone,
     with_documents,
     with_index,
+)
+from repoint.testing.store_traffic import (
+    CanarySuite,
+    FeedbackSuite,
+    ShadowSuite,
+    TelemetrySuite,
 )
 
 #: Long enough that only a broken store needs it; nothing waits for its end otherwise.
@@ -275,12 +282,19 @@ class StoreSuite(
     WindowSuite,
     LeaseSuite,
     DeadLetterSuite,
+    ReleaseSuite,
+    PointerSuite,
+    OperationSuite,
     ProcessSuite,
     AuditSuite,
     AccessSuite,
     QuerySetSuite,
     RunSuite,
     PolicySuite,
+    TelemetrySuite,
+    ShadowSuite,
+    FeedbackSuite,
+    CanarySuite,
     RenderingSuite,
     SourceSuite,
     BridgeSuite,

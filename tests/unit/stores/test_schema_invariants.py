@@ -127,8 +127,6 @@ BREAKS: Final = {
         "INSERT INTO bridges SELECT 'b-9', 9, index_name, release, source, source_fingerprint, "
         "method, fitted, held_out, cosine, retention, weights, actor, at, 1 FROM bridges"
     ),
-    "erasures_never_go_back": "UPDATE erasures SET stage = 'open' WHERE id = 'e-1'",
-    "erasures_are_never_removed": "DELETE FROM erasures",
     "rollout_keeps_its_policy": "UPDATE rollouts SET policy = 0 WHERE phase = 'preparing'",
     "canary_is_part_of_the_newest_move": CANARY.format(epoch=1, release="'v2'"),
     "canary_tries_another_release": CANARY.format(epoch=2, release="'v1'"),
