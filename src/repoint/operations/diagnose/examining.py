@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Final
 
@@ -25,6 +26,9 @@ from repoint.operations.spaces import Space
 
 #: Documents whose chunks are counted.
 _COUNTED: Final = 100
+
+#: Chunks that a sampled document may have, on average.
+_CHUNKS_EACH: Final = 4
 
 Rows = dict[DocumentId, LogRow]
 
@@ -120,11 +124,18 @@ def _sampled(rows: Rows, held: Vectors, count: int) -> Rows:
     The pool begins with what failing questions look for and ends with what was drawn at
     random.
     """
-    stored = set(held.documents)
-    names = [name for name in rows if name in stored]
+    chunks = Counter(held.documents)
+    names = [name for name in rows if name in chunks]
     half = count // 2
     chosen = dict.fromkeys([*names[:half], *names[::-1][: count - half]])
-    return {name: rows[name] for name in chosen}
+    # Documents of very many chunks must not use up what the rest is looked into with.
+    left = _CHUNKS_EACH * count
+    kept: Rows = {}
+    for name in chosen:
+        if not kept or chunks[name] <= left:
+            kept[name] = rows[name]
+            left -= chunks[name]
+    return kept
 
 
 def _looked(

@@ -310,6 +310,14 @@ def test_it_embeds_no_more_than_its_budget_and_says_what_it_left_out(ward: Ward)
     assert made.top.fault in {Fault.UNKNOWN_VECTORS, Fault.OTHER_MODEL}
 
 
+def test_documents_of_many_chunks_do_not_use_up_the_budget_of_the_rest(ward: Ward) -> None:
+    ward.make("v2", spec(seed=2, chunk=3))
+    whole = ward.diagnose()
+    few = ward.diagnose(options=Options(sample=4))
+    assert 0 < few.sample.documents < 4
+    assert few.sample.documents < whole.sample.documents < COUNT
+
+
 def test_an_estimate_comes_before_and_embeds_nothing(ward: Ward) -> None:
     ward.make()
     model = ward.stage.model("v2")
