@@ -1,7 +1,9 @@
 """What a LanceDB collection was told to forget is in none of its files."""
 
 import os
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -133,3 +135,27 @@ def test_files_of_unfinished_writes_are_told_until_they_are_old_enough_to_go(
     assert not left.exists()
     assert not index.exists()
     assert collection.counts().documents == COUNT
+
+
+def test_what_another_process_forgets_disturbs_no_search(
+    folder: Path, collection: LanceCollection
+) -> None:
+    backend = LanceBackend(folder)
+    reader = backend.open(NAME, fingerprint=SPACE)
+    query = SpaceVector(SPACE, vectors()[9])
+    stop = threading.Event()
+    found: set[str] = set()
+
+    def search() -> None:
+        while not stop.is_set():
+            found.update(hit.document for hit in reader.search(query, limit=1))
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        searching = pool.submit(search)
+        for number in (7, 8):
+            collection.purge([DocumentId(f"d{number}")])
+            assert collection.forget() == 0
+        stop.set()
+        searching.result()
+    backend.close()
+    assert found == {"d9"}

@@ -123,7 +123,8 @@ class LanceCollection:
             condition = self._condition(where)
             if limit <= 0 or condition == NEVER:
                 return []
-            found = run(self._nearest(values, limit=limit, condition=condition, exact=exact))
+            ask = partial(self._nearest, values, limit=limit, condition=condition, exact=exact)
+            found = run(_of_now(ask))
         distances = found["_distance"].to_pylist()
         if self._spec.distance is Distance.L2:
             scores = [-distance for distance in distances]
@@ -143,7 +144,8 @@ class LanceCollection:
             condition = self._condition(where)
             if limit <= 0 or condition == NEVER:
                 return []
-            found = run(self._matching(text, limit=limit, condition=condition))
+            ask = partial(self._matching, text, limit=limit, condition=condition)
+            found = run(_of_now(ask))
         return hits(found, found["_score"].to_pylist(), limit=limit)
 
     def stored(
@@ -153,7 +155,7 @@ class LanceCollection:
         places = {document: place for place, document in enumerate(dict.fromkeys(documents))}
         with translated(self._at):
             self._require_own(run(self._table.schema()))
-            found = run(self._named(list(places), with_vectors=with_vectors))
+            found = run(_of_now(partial(self._named, list(places), with_vectors=with_vectors)))
         keys = zip(found["document"].to_pylist(), found["slot"].to_pylist(), strict=True)
         ranked = sorted(
             (places[document], slot, row) for row, (document, slot) in enumerate(keys)
@@ -217,8 +219,8 @@ class LanceCollection:
     def forget(self) -> int:
         """Let nothing that was replaced, emptied or purged stay in the table's files."""
         with self._writing, translated(self._at):
-            rewrite = partial(forgetting.rewrite_files, self._table, self._at, kept=KEPT)
-            run(persistently(rewrite))
+            again = partial(forgetting.rewrite_files, self._table, self._at, kept=KEPT)
+            run(persistently(again))
             if self._spec.lexical:
                 run(persistently(partial(forgetting.rewrite_text_index, self._table)))
             return run(persistently(partial(forgetting.prune, self._table, self._at)))
@@ -353,6 +355,17 @@ class LanceCollection:
             await table.count_rows(f"slot = 0 AND {FILLED}"),
             await indexes.coverage(table),
         )
+
+
+async def _of_now(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask, and once more where the version that was being read is let go of meanwhile.
+
+    ``forget`` keeps no older version; what is really gone fails the second time as well.
+    """
+    try:
+        return await ask()
+    except FAILURES:
+        return await ask()
 
 
 async def persistently(call: Callable[[], Awaitable[T]]) -> T:
