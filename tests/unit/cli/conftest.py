@@ -21,13 +21,12 @@ class Shell:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.home = folder / "ws"
-        self._runner = CliRunner(
-            env={"REPOINT_ACTOR": "ana", "REPOINT_HOME": str(self.home), "COLUMNS": "100"}
-        )
+        self._runner = CliRunner(env={"REPOINT_ACTOR": "ana", "COLUMNS": "100"})
 
     def run(self, *args: str, stdin: str | bytes | None = None) -> Result:
         """Run a command and return how it ended."""
-        return self._runner.invoke(app, list(args), input=stdin)
+        home = {"REPOINT_HOME": str(self.home)}
+        return self._runner.invoke(app, list(args), input=stdin, env=home)
 
     def ok(self, *args: str, stdin: str | bytes | None = None) -> str:
         """Run a command that must succeed, and return what it printed."""
