@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Self
 from repoint.client.index import Index
 from repoint.client.keeping import Keeper
 from repoint.domain.access import Action, Role
-from repoint.domain.guarding import DecisionState
 from repoint.domain.ids import Actor, IndexName, index_name
 from repoint.operations import documents, grants, reconcile
 from repoint.operations.reconcile import Mended
@@ -259,7 +258,8 @@ class Repoint:
                 return
         if not may(self.session, Action.RECONCILE, index):
             return
-        from repoint.operations.guard import acting  # noqa: PLC0415 - hardly ever needed
+        from repoint.domain.guarding import DecisionState  # noqa: PLC0415 - hardly ever needed
+        from repoint.operations.guard import acting  # noqa: PLC0415 - as above
 
         found = acting.tidy(self.session, index)
         if found is not None and found.state is DecisionState.DECIDED:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from repoint.domain.ids import IndexName, ReleaseName
-from repoint.domain.policy import PolicyVersion
-from repoint.ports.store import Transaction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from repoint.domain.ids import IndexName, ReleaseName
+    from repoint.domain.policy import PolicyVersion
+    from repoint.ports.store import Transaction
 
 
 def policy_for(view: Transaction, index: IndexName, release: ReleaseName) -> PolicyVersion:

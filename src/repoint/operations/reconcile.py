@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from repoint.domain.access import Action
-from repoint.domain.erasure import Stage
 from repoint.domain.errors import OperationInProgressError, RepointError
 from repoint.domain.ids import IndexName
 from repoint.domain.operation import OperationKind
@@ -82,6 +81,8 @@ def reconcile(
 
 
 def _erasures(session: Session, index: IndexName) -> list[Mended]:
+    from repoint.domain.erasure import Stage  # noqa: PLC0415 - a rollback needs none
+
     with session.store.read() as view:
         is_done = all(one.stage is Stage.DONE for one in view.erasures.all(index))
     if is_done or not may(session, Action.ERASE, index):

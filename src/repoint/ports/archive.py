@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from repoint.domain.document import Json
-from repoint.domain.erasure import Secret
+
+if TYPE_CHECKING:
+    from repoint.domain.erasure import Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

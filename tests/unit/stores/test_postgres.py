@@ -30,8 +30,8 @@ from repoint.domain.errors import (
 from repoint.domain.ids import IndexName, Lsn, ProcessId
 from repoint.ports.clock import Clock
 from repoint.stores.sql import postgres, schema
+from repoint.stores.sql.every_table import metadata
 from repoint.stores.sql.postgres import PostgresStore
-from repoint.stores.sql.tables import metadata
 from repoint.testing.postgres import PostgresServer
 from repoint.testing.store import at_once
 from repoint.testing.store_samples import (

@@ -20,9 +20,9 @@ from repoint.domain.operation import Hold, Step
 from repoint.domain.rollout import Event
 from repoint.domain.telemetry import Arm
 from repoint.stores.sql import SqliteStore
+from repoint.stores.sql.every_table import metadata
 from repoint.stores.sql.postgres import PostgresStore
 from repoint.stores.sql.store import SqlStore
-from repoint.stores.sql.tables import metadata
 from repoint.testing.postgres import PostgresServer
 from repoint.testing.store_adoption import ADOPTION
 from repoint.testing.store_bridges import bridge

@@ -30,7 +30,7 @@ from repoint.domain.errors import (
 )
 from repoint.domain.ids import Lsn
 from repoint.stores.sql import SqliteStore, schema, sqlite
-from repoint.stores.sql.tables import metadata
+from repoint.stores.sql.every_table import metadata
 from repoint.testing.store_samples import (
     ANNA,
     DOCS,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from repoint.domain.adoption import Adoption, AdoptionState
-from repoint.domain.ids import IndexName, ReleaseName
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from repoint.domain.adoption import Adoption, AdoptionState
+    from repoint.domain.ids import IndexName, ReleaseName
 
 
 class Adoptions(Protocol):

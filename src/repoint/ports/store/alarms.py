@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from repoint.domain.alarm import Alarm
-from repoint.domain.ids import IndexName, ReleaseName
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from repoint.domain.alarm import Alarm
+    from repoint.domain.ids import IndexName, ReleaseName
 
 
 class Alarms(Protocol):

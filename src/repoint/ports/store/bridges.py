@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from repoint.domain.bridge import Bridge
-from repoint.domain.ids import BridgeId, IndexName, ReleaseName
+if TYPE_CHECKING:
+    from repoint.domain.bridge import Bridge
+    from repoint.domain.ids import BridgeId, IndexName, ReleaseName
 
 
 class Bridges(Protocol):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from repoint.domain.erasure import Erasure
-from repoint.domain.evaluation import Run
-from repoint.domain.ids import IndexName
-from repoint.domain.queries import QuerySet
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from repoint.domain.erasure import Erasure
+    from repoint.domain.evaluation import Run
+    from repoint.domain.ids import IndexName
+    from repoint.domain.queries import QuerySet
 
 
 class Erasures(Protocol):

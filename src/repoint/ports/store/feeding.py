@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from repoint.domain.ids import DocumentId, IndexName, SourceName
-from repoint.domain.rendering import Rendering
-from repoint.domain.source import Source, SourceState
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from repoint.domain.ids import DocumentId, IndexName, SourceName
+    from repoint.domain.rendering import Rendering
+    from repoint.domain.source import Source, SourceState
 
 
 class Renderings(Protocol):

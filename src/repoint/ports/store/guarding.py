@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from repoint.domain.document import Json
-from repoint.domain.drills import Drill
-from repoint.domain.guarding import Alert, Decision, DecisionState, Look
-from repoint.domain.ids import Epoch, IndexName, ProcessId, ReleaseName
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from repoint.domain.document import Json
+    from repoint.domain.drills import Drill
+    from repoint.domain.guarding import Alert, Decision, DecisionState, Look
+    from repoint.domain.ids import Epoch, IndexName, ProcessId, ReleaseName
 
 
 class Guarding(Protocol):

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from repoint.domain.evaluation import Evaluation, Run, RunSummary
-from repoint.domain.ids import (
-    Actor,
-    EvaluationId,
-    IndexName,
-    QuerySetName,
-    ReleaseName,
-    RunId,
-)
-from repoint.domain.policy import Policy, PolicyVersion
-from repoint.domain.queries import QuerySet, QuerySetSummary
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from repoint.domain.evaluation import Evaluation, Run, RunSummary
+    from repoint.domain.ids import (
+        Actor,
+        EvaluationId,
+        IndexName,
+        QuerySetName,
+        ReleaseName,
+        RunId,
+    )
+    from repoint.domain.policy import Policy, PolicyVersion
+    from repoint.domain.queries import QuerySet, QuerySetSummary
+
 
 if TYPE_CHECKING:  # a rollback reads no diagnosis, and need not pay for its values
     from repoint.domain.diagnosis import Diagnosis

@@ -19,7 +19,7 @@ from repoint.domain import audit
 from repoint.domain.errors import CorruptionError
 from repoint.domain.ids import Actor
 from repoint.stores.sql.audit import SqlAudit
-from repoint.stores.sql.tables import metadata
+from repoint.stores.sql.every_table import metadata
 
 _BATCH: Final = 1_000
 

@@ -18,11 +18,12 @@ from repoint.domain.readiness import Finding, Status
 from repoint.stores.sql import codec
 from repoint.stores.sql.dialect import FORGOTTEN, POSTGRES
 from repoint.stores.sql.erasing_tables import erasures
+from repoint.stores.sql.every_table import metadata
 from repoint.stores.sql.indexes import require_index
 from repoint.stores.sql.judging_tables import query_sets, runs
 from repoint.stores.sql.query_sets import encoded as encoded_questions
 from repoint.stores.sql.runs import encoded as encoded_run
-from repoint.stores.sql.tables import documents, metadata, slots
+from repoint.stores.sql.tables import documents, slots
 
 #: Not looked through for what betrays a document: the log is asked by id, slots and
 #: tombstones need the id, and an erasure's own record is emptied last.
