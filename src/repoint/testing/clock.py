@@ -29,8 +29,8 @@ class FrozenClock:
             return (self._at - self._began).total_seconds()
 
     def sleep(self, seconds: float) -> None:
-        """Move on at once."""
-        self.advance(timedelta(seconds=seconds))
+        """Move on at once, by a microsecond at least: a shorter rest of a wait ends too."""
+        self.advance(max(timedelta(seconds=seconds), timedelta.resolution))
 
     def advance(self, by: timedelta) -> None:
         """Let time pass."""
