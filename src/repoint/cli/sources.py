@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,6 +34,13 @@ app = typer.Typer(name="source", rich_markup_mode=None, no_args_is_help=True)
 SourceName = Annotated[str, typer.Argument(metavar="NAME", help="The source's name.")]
 
 _KEPT = "what was read is in the log; the next poll goes on from there"
+
+
+class Content(StrEnum):
+    """Where the content of a source's documents is kept."""
+
+    LOG = "log"
+    REFERENCE = "reference"
 
 
 def _seconds(text: str) -> float:
@@ -119,6 +127,13 @@ def add(  # noqa: PLR0913 - each is an option that people type
             show_default=False,
         ),
     ] = None,
+    content: Annotated[
+        Content,
+        typer.Option(
+            "--content",
+            help="Copy titles and texts into the log, or leave them with the source.",
+        ),
+    ] = Content.LOG,
     files: Annotated[
         Path | None,
         typer.Option("--files", metavar="FOLDER", help="Or a folder of files."),
@@ -131,6 +146,10 @@ def add(  # noqa: PLR0913 - each is an option that people type
     if (sql is None) == (files is None):
         raise typer.BadParameter("give one of --sql and --files")
     settings: SqlSettings | FileSettings
+    if files is not None and content is Content.REFERENCE:
+        raise typer.BadParameter(
+            "files are not read by id, so their content cannot stay with them; use --sql"
+        )
     if files is not None:
         settings = FileSettings(folder=str(files), pattern=pattern, deleted=deleted_column)
     else:
@@ -145,6 +164,7 @@ def add(  # noqa: PLR0913 - each is an option that people type
             deleted=deleted_column,
             metadata=tuple(metadata or ()),
             overlap=overlap,
+            by_reference=content is Content.REFERENCE,
         )
     with door.workspace() as opened:
         made = opened.index(index).feeding.add(name, settings)
@@ -187,6 +207,10 @@ def poll(  # noqa: PLR0913 - each is an option that people type
             "--allow-deletes", help="Let a sweep delete more than a fifth of the documents."
         ),
     ] = False,
+    ids: Annotated[
+        list[str] | None,
+        typer.Option("--id", metavar="ID", help="Only this document of NAME; repeatable."),
+    ] = None,
 ) -> None:
     """Take what changed at a source into the log.
 
@@ -198,21 +222,21 @@ def poll(  # noqa: PLR0913 - each is an option that people type
         on_signals("finishing the page in hand") as request,
     ):
         feeding = opened.index(index).feeding
+        if ids:
+            if name is None or watch or sweep:
+                raise typer.BadParameter("--id reads documents of one NAME, once")
+            _tell(door, index, [feeding.changed(name, ids)])
+            return
         polling = _Polling(door, feeding, request, sweep=sweep, allow_deletes=allow_deletes)
         if watch:
             polling.watch(name, every=seconds)
             door.out.json({"index": index, "ended": "asked"})
             return
         reports = [polling.once(one) for one in _names(feeding, name)]
-    door.out.json({"index": index, "polls": [_report(one) for one in reports]})
-    if not reports:
-        door.out.say(f"{index} has no source", f"  -> repoint source add {index} NAME …")
-    for one in reports:
-        _say(door, one)
     if request.asked():
+        _show(door, index, reports)
         raise typer.Exit(request.status)
-    if not all(one.clean for one in reports):
-        raise typer.Exit(failures.NOT_CLEAN)
+    _tell(door, index, reports)
 
 
 @command(app, "list", example="repoint source list docs")
@@ -250,9 +274,11 @@ def show(door: Door, index: IndexName, name: SourceName) -> None:
     settings = dataclasses.asdict(found.settings)
     door.out.say(f"source      {found.name} of {found.index}, {found.kind}")
     for field, value in settings.items():
-        if value not in {None, "", ()}:
+        if field != "by_reference" and value not in {None, "", ()}:
             said = ", ".join(value) if isinstance(value, tuple) else str(value)
             door.out.say(f"{field:<11} {said}")
+    if found.by_reference:
+        door.out.say("content     by reference: titles and texts stay with the source")
     polled = f"{state.polled_at:%Y-%m-%d %H:%M:%S} UTC" if state.polled_at else "never"
     door.out.say(
         f"documents   {documents:,}",
@@ -326,6 +352,20 @@ class _Polling:
 
 def _names(feeding: Feeding, name: str | None) -> list[str]:
     return [name] if name is not None else [one.name for one, _ in feeding.all()]
+
+
+def _tell(door: Door, index: str, reports: list[PollReport]) -> None:
+    _show(door, index, reports)
+    if not all(one.clean for one in reports):
+        raise typer.Exit(failures.NOT_CLEAN)
+
+
+def _show(door: Door, index: str, reports: list[PollReport]) -> None:
+    door.out.json({"index": index, "polls": [_report(one) for one in reports]})
+    if not reports:
+        door.out.say(f"{index} has no source", f"  -> repoint source add {index} NAME …")
+    for one in reports:
+        _say(door, one)
 
 
 def _say(door: Door, report: PollReport) -> None:

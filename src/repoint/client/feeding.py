@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from repoint.domain.ids import IndexName, source_name
+from repoint.client import pushing
+from repoint.domain.document import Json
+from repoint.domain.ids import DocumentId, IndexName, source_name
 from repoint.domain.source import FileSettings, Source, SourceState, SqlSettings
-from repoint.operations import feeding
+from repoint.operations import feeding, push
 from repoint.operations.feeding import PollReport
+from repoint.operations.push import Pushed
 from repoint.operations.session import Session
 from repoint.ports.source import SourceReader
 from repoint.wiring.sources import checked, open_reader
@@ -60,6 +63,33 @@ class Feeding:
             allow_deletes=allow_deletes,
             stop=stop,
         )
+
+    def changed(self, name: str, ids: Sequence[str]) -> PollReport:
+        """Take what a source says of these documents now; its other changes wait for a poll.
+
+        What it has no longer is deleted, if it was this source that gave it.
+
+        Raises:
+            UnavailableError: the source did not answer; nothing was taken.
+        """
+        return feeding.changed(
+            self._session,
+            self._name,
+            source_name(name),
+            self._open,
+            ids=[DocumentId(one) for one in ids],
+        )
+
+    def push(self, changes: Iterable[Mapping[str, Json]], *, key: str = "") -> Pushed:
+        """Write documents and deletes as one; under a key, the same push is taken once.
+
+        A delete is ``{"id": …, "delete": true}``; all others are documents.
+
+        Raises:
+            BadLineError: one of them is neither; nothing was written.
+            KeyReusedError: another push had this key; nothing was written.
+        """
+        return push.take(self._session, self._name, pushing.read(changes), key=key)
 
     def all(self) -> list[tuple[Source, SourceState]]:
         """Return every source, and how far each was read."""

@@ -54,6 +54,8 @@ class LogState:
     digests: Sequence[str] | None
     #: Whether the release has a dead letter for this version.
     dead_lettered: bool = False
+    #: Whether the digests are known: a source that moved on has this version's text no more.
+    readable: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +138,8 @@ def _of_versions(log: LogState, stored: Sequence[StoredChunk]) -> tuple[Kind, st
 
 
 def _of_content(log: LogState, stored: Sequence[StoredChunk]) -> tuple[Kind, str] | None:
+    if not log.readable:
+        return _of_vectors(stored)
     if log.digests is None:
         return Kind.EXTRA, "the release rejects its text, and yet it is stored"
     wanted = len(log.digests)
@@ -146,6 +150,10 @@ def _of_content(log: LogState, stored: Sequence[StoredChunk]) -> tuple[Kind, str
     for chunk in stored:
         if chunk.digest != log.digests[chunk.slot]:
             return Kind.WRONG_TEXT, f"chunk {chunk.slot} was made from another text"
+    return _of_vectors(stored)
+
+
+def _of_vectors(stored: Sequence[StoredChunk]) -> tuple[Kind, str] | None:
     for chunk in stored:
         if chunk.fault:
             return Kind.WRONG_VECTOR, f"the vector of chunk {chunk.slot} is {chunk.fault}"

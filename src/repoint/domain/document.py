@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Final, TypeAlias
 
-from repoint.domain.ids import DocumentId, Lsn
+from repoint.domain.ids import DocumentId, Lsn, SourceName
 
 #: What a metadata field may hold; only text, numbers and booleans can be filtered on.
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
@@ -34,6 +34,16 @@ class FieldType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """Where a document's content is kept, when the log keeps none of it."""
+
+    source: SourceName
+    #: As the source's version column said when the content had this hash; empty without one.
+    version: str
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """One document as its owner gave it."""
 
@@ -41,9 +51,19 @@ class Document:
     text: str
     title: str = ""
     metadata: Metadata = field(default_factory=dict)
+    #: Given to the log: keep hash and metadata, and neither title nor text. Read from the
+    #: log: both are empty here, and the source has them.
+    reference: Reference | None = None
+
+    def kept_by(self, source: SourceName, *, version: str) -> Document:
+        """Return the same content, to be kept by its source alone."""
+        where = Reference(source=source, version=version, content_hash=self.content_hash())
+        return replace(self, reference=where)
 
     def content_hash(self) -> str:
         """Return a digest that differs when any part of the content differs."""
+        if self.reference is not None:
+            return self.reference.content_hash
         title = self.title.encode("utf-8", "surrogatepass")
         text = self.text.encode("utf-8", "surrogatepass")
         # The lengths keep what stands at a border from moving across it unseen.

@@ -41,6 +41,8 @@ class SqlSettings:
     #: How far before the newest version a poll begins, for rows that were committed late:
     #: seconds where versions are times, else in their own unit. None is the default of each.
     overlap: float | None = None
+    #: The log keeps neither title nor text of its documents, only hash, version and metadata.
+    by_reference: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,17 @@ class Source:
         """What it is."""
         is_sql = isinstance(self.settings, SqlSettings)
         return SourceKind.SQL if is_sql else SourceKind.FILES
+
+    @property
+    def by_reference(self) -> bool:
+        """Whether the content of its documents stays with it."""
+        return isinstance(self.settings, SqlSettings) and self.settings.by_reference
+
+    def given(self, record: Record) -> Document | None:
+        """Return a record's document as the log is to take it."""
+        if record.document is None or not self.by_reference:
+            return record.document
+        return record.document.kept_by(self.name, version=record.version)
 
     @property
     def place(self) -> str:
@@ -102,6 +115,8 @@ class Record:
     document: Document | None = None
     #: Why it is no document; then nothing is done about it.
     problem: str = ""
+    #: What its version column says, as JSON; empty where there is none.
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

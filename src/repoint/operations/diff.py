@@ -36,6 +36,7 @@ from repoint.operations.fingerprints import (
     stored_corpus,
     suspects,
 )
+from repoint.operations.originals import filled
 from repoint.operations.spaces import Space
 from repoint.ports.backend import StoredBatch
 from repoint.ports.store import Store
@@ -179,7 +180,8 @@ class _Reading:
 
     def _log_corpus(self) -> Corpus:
         side = LogSide()
-        for rows in self._pages():
+        for page in self._pages():
+            rows = self._whole(page)
             side.add(
                 [(row.id, row.lsn, self._expected(row), self._is_above(row)) for row in rows]
             )
@@ -199,13 +201,21 @@ class _Reading:
     def _is_above(self, row: LogRow) -> bool:
         return row.lsn > self._upto
 
+    def _whole(self, rows: Sequence[LogRow]) -> list[LogRow]:
+        """Return rows with their content, as far as it is to be had."""
+        below = [row for row in rows if not self._is_above(row)]
+        whole = {row.id: row for row in filled(self._space.originals, self._index, below)}
+        return [whole.get(row.id, row) for row in rows]
+
     def _expected(self, row: LogRow) -> Sequence[str]:
+        if not _is_readable(row):
+            return ("elsewhere",)  # no stored chunk has this digest: it is looked at
         digests = self._digests(row)
         # No stored chunk has this digest, so a text that is rejected is always looked at.
         return ("rejected",) if digests is None else digests
 
     def _digests(self, row: LogRow) -> list[str] | None:
-        if row.document is None or self._is_above(row):
+        if row.document is None or self._is_above(row) or not _is_readable(row):
             return []
         try:
             return [chunk.digest for chunk in self._space.preparer.prepare(row.document)]
@@ -235,13 +245,15 @@ class _Reading:
 
     def _judged(self, rows: Sequence[LogRow]) -> Iterator[Difference]:
         for start in range(0, len(rows), _BATCH):
-            batch = [row for row in rows[start : start + _BATCH] if not self._is_above(row)]
+            below = [row for row in rows[start : start + _BATCH] if not self._is_above(row)]
+            batch = self._whole(below)
             chunks = self._chunks([row.id for row in batch])
             for row in batch:
                 state = LogState(
                     lsn=row.lsn,
                     deleted=row.document is None,
-                    digests=self._digests(row),
+                    digests=self._digests(row) if _is_readable(row) else None,
+                    readable=_is_readable(row),
                     dead_lettered=self._refused.get(row.id) == row.lsn,
                 )
                 difference = judge(row.id, state, chunks[row.id])
@@ -271,6 +283,10 @@ class _Reading:
                 )
             )
         return found
+
+
+def _is_readable(row: LogRow) -> bool:
+    return row.document is None or row.document.reference is None
 
 
 def _norms(batch: StoredBatch) -> tuple[npt.NDArray[np.float64], int]:

@@ -25,6 +25,7 @@ from repoint.domain.readiness import Finding, Status, failures
 from repoint.domain.release import Release
 from repoint.operations import acknowledge, diff, golden, moving, verify
 from repoint.operations.checks import behaviour, standing
+from repoint.operations.originals import filled
 from repoint.operations.promote import CLOSE
 from repoint.operations.session import Session, authorise, in_turn, record
 from repoint.operations.spaces import Space
@@ -204,12 +205,12 @@ class _Rehearsal:
 
     def _each(self, space: Space) -> float:
         """Return the seconds that one document takes to embed."""
-        rows = behaviour.recent_rows(
-            self.session, space.release.index, upto=self._head(space.release.index)
-        )
+        index = space.release.index
+        recent = behaviour.recent_rows(self.session, index, upto=self._head(index))
+        rows = filled(space.originals, index, recent[:_EMBEDDED])
         texts = [
             chunk.text
-            for row in rows[:_EMBEDDED]
+            for row in rows
             if row.document is not None
             for chunk in space.preparer.prepare(row.document)
         ]
@@ -217,7 +218,7 @@ class _Rehearsal:
             return 0.0
         began = self.session.clock.monotonic()
         space.embedding.documents(texts)
-        documents = sum(row.document is not None for row in rows[:_EMBEDDED])
+        documents = sum(row.document is not None for row in rows)
         return (self.session.clock.monotonic() - began) / documents
 
     def _head(self, index: IndexName) -> Lsn:

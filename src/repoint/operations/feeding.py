@@ -8,28 +8,31 @@ log knows content that it has.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final
 
 from repoint.domain.access import Action
 from repoint.domain.document import Document
-from repoint.domain.errors import FieldTypeError, RepointError, SweepRefusedError
+from repoint.domain.errors import (
+    ConflictError,
+    FieldTypeError,
+    RefusedError,
+    RepointError,
+    SweepRefusedError,
+)
 from repoint.domain.ids import DocumentId, IndexName, SourceName
 from repoint.domain.source import Batch, Record, Source, SourceState
+from repoint.operations.originals import TOLERATED_COUNT, TOLERATED_SHARE, Opening
 from repoint.operations.session import Session, authorise
 from repoint.ports.source import SourceReader
 from repoint.ports.store import Transaction
 
-#: Opens a source for reading.
-Opening: TypeAlias = Callable[[Source], SourceReader]
-
-#: A sweep that would delete a larger share of what a source gave asks first.
-TOLERATED_SHARE: Final = 0.2
-#: Fewer than so many are deleted without asking, as long as anything is left.
-TOLERATED_COUNT: Final = 10
 #: Problems that a report repeats; the rest is counted.
 _TOLD: Final = 20
+#: How often a document that others read at the same time is read again.
+_TURNS: Final = 5
 #: Documents that a sweep deletes in one transaction.
 _DELETES: Final = 2_000
 
@@ -105,9 +108,19 @@ def add(session: Session, source: Source, opening: Opening) -> None:
 
 
 def remove(session: Session, index: IndexName, name: SourceName, *, reason: str = "") -> int:
-    """Forget a source; the documents that it gave stay. Return how many those are."""
+    """Forget a source; the documents that it gave stay. Return how many those are.
+
+    Raises:
+        RefusedError: it alone has the content of documents.
+    """
     authorise(session, Action.SOURCE, index, reason=reason)
     with session.store.begin() as tx:
+        kept = tx.sources.kept(index, name)
+        if kept:
+            raise RefusedError(
+                f"source {name!r} alone has the content of {kept:,} documents of {index!r}",
+                hint="delete them, or take them from a source that is not kept by reference",
+            )
         count = tx.sources.count(index, name)
         tx.sources.remove(index, name)
         tx.audit.append(
@@ -176,6 +189,47 @@ def poll(  # noqa: PLR0913 - one keyword a decision of the operator
     return report
 
 
+def changed(
+    session: Session,
+    index: IndexName,
+    name: SourceName,
+    opening: Opening,
+    *,
+    ids: Sequence[DocumentId],
+) -> PollReport:
+    """Take what a source says of these documents now into the log, and of no others.
+
+    What has no row there any more is deleted, where it was this source that gave it. The
+    position of polls stays.
+
+    Raises:
+        ConflictError: others read the source all the time.
+        UnavailableError: the source did not answer; nothing was taken.
+    """
+    authorise(session, Action.WRITE, index)
+    named = list(dict.fromkeys(ids))
+    with closing(opening(_get(session, index, name)[0])) as reader:
+        for turn in range(_TURNS):
+            # Before the reading: whoever polls meanwhile makes this one read again.
+            source, state = _get(session, index, name)
+            report = PollReport(index=index, source=name)
+            run = _Run(session, source, state, report, stop=lambda: False)
+            try:
+                run.take_named(reader, named)
+            except ConflictError:
+                if turn + 1 == _TURNS:
+                    raise
+            else:
+                break
+    run.tell(report.sentence())
+    return report
+
+
+def _get(session: Session, index: IndexName, name: SourceName) -> tuple[Source, SourceState]:
+    with session.store.read() as view:
+        return view.sources.get(index, name)
+
+
 class _Run:
     """One poll on its way."""
 
@@ -201,6 +255,16 @@ class _Run:
             if self._stop():
                 self._report.complete = False
                 return
+
+    def take_named(self, reader: SourceReader, ids: Sequence[DocumentId]) -> None:
+        """Apply what the source says of these documents now."""
+        said = reader.fetch(ids)
+        with self._session.store.read() as view:
+            given = view.sources.given(*self._of, ids)
+        records = [
+            said.get(one) or Record(id=one) for one in ids if one in said or one in given
+        ]
+        self._apply(Batch(records=tuple(records), position=self._state.position))
 
     def sweep(self, reader: SourceReader, *, allow_deletes: bool) -> None:
         """Delete what the source gave and has no longer."""
@@ -253,8 +317,9 @@ class _Run:
                 for name, row in tx.log.get(self._source.index, gone).items()
                 if row.document is not None
             ]
+            given = [self._source.given(one) for one in newest.values()]
             changes: list[Document | DocumentId] = [
-                *(one.document for one in newest.values() if one.document is not None),
+                *(one for one in given if one is not None),
                 *live,
             ]
             done = None

@@ -13,8 +13,10 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+from repoint.domain.document import Document
 from repoint.domain.ids import DocumentId, IndexName, Lsn
 from repoint.domain.operation import Baseline
+from repoint.operations.originals import required
 from repoint.operations.query import ask
 from repoint.operations.spaces import Space
 from repoint.ports.clock import Clock
@@ -26,6 +28,9 @@ QUERIES: Final = 12
 DEPTH: Final = 10
 #: Asked at the same time, when the baseline is taken as when it is compared with.
 AT_ONCE: Final = 2
+
+#: Begins a query that stands for the first sentence of the document named after it.
+_REFERRED: Final = "\x01"
 
 _SENTENCE: Final = re.compile(r"(.{20,200}?)[.!?](?:\s|$)", re.DOTALL)
 
@@ -46,9 +51,34 @@ def known_items(
             above = Lsn(chance.randrange(upto))
             for row in view.log.rows(index, above=above, upto=upto, limit=1):
                 if row.document is not None:
-                    queries.setdefault(first_sentence(row.document.text), row.id)
+                    queries.setdefault(_question(row.document), row.id)
     queries.pop("", None)
     return queries
+
+
+def is_referred(query: str) -> bool:
+    """Return whether a query is the first sentence of a text that only a source keeps.
+
+    It stands for that sentence, which is read when it is asked and never written down.
+    """
+    return query.startswith(_REFERRED)
+
+
+def _question(document: Document) -> str:
+    if document.reference is not None:
+        return _REFERRED + document.id
+    return first_sentence(document.text)
+
+
+def _said(space: Space, queries: Mapping[str, DocumentId]) -> dict[str, str]:
+    """Return what each query asks in words, without those whose text is not there now."""
+    referred = {query.removeprefix(_REFERRED): query for query in queries if is_referred(query)}
+    said = {query: query for query in queries if not is_referred(query)}
+    if referred:
+        ids = [DocumentId(name) for name in referred]
+        found = required(space.originals).newest(space.release.index, ids)
+        said |= {referred[one.id]: first_sentence(one.text) for one in found}
+    return said
 
 
 def first_sentence(text: str) -> str:
@@ -61,15 +91,20 @@ def first_sentence(text: str) -> str:
 def measure(
     space: Space, queries: Mapping[str, DocumentId], *, clock: Clock, depth: int = DEPTH
 ) -> Baseline:
-    """Return what a release answers to the queries now, and how fast."""
+    """Return what a release answers to the queries now, and how fast.
+
+    Raises:
+        SourceUnavailableError: the texts of some are with a source that does not answer.
+    """
+    said = _said(space, queries)
 
     def answered(query: str) -> tuple[tuple[str, ...], float]:
         began = clock.monotonic()
-        hits, _ = ask(space, query, limit=depth, clock=clock)
+        hits, _ = ask(space, said[query], limit=depth, clock=clock)
         return tuple(hit.document for hit in hits), (clock.monotonic() - began) * 1000
 
     # This release's steps may leave nothing of a query to ask.
-    asked = [query for query in queries if space.preparer.prepare_query(query).strip()]
+    asked = [query for query in said if space.preparer.prepare_query(said[query]).strip()]
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="repoint-golden") as pool:
         found = list(pool.map(answered, asked))
     answers = {query: documents for query, (documents, _) in zip(asked, found, strict=True)}

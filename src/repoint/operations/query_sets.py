@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Final
 
 from repoint.domain.access import Action
-from repoint.domain.errors import BadInputError, NotFoundError
+from repoint.domain.errors import BadInputError, ContentElsewhereError, NotFoundError
 from repoint.domain.ids import DocumentId, IndexName, QueryId, QuerySetName
 from repoint.domain.queries import (
     Qrels,
@@ -47,13 +47,22 @@ def known_items(
     The same corpus, count and seed give the same set. Texts that two documents share make
     no query, because either would be an answer.
 
+    Texts that only a source keeps are left out: their sentences would be written down.
+
     Raises:
         BadInputError: the index holds no text to ask for.
+        ContentElsewhereError: sources keep all of its texts.
     """
     authorise(session, Action.JUDGE, index)
     with session.store.read() as view:
         head = view.log.head(index)
-    found = _sampled(session, index, count=count, seed=seed)
+    found, elsewhere = _sampled(session, index, count=count, seed=seed)
+    if not found and elsewhere:
+        raise ContentElsewhereError(
+            index=index,
+            what="their sentences are not written down as questions",
+            hint=f"give questions of your own: repoint queries add {index} {name} FILE",
+        )
     if not found:
         raise BadInputError(
             f"index {index!r} holds no document to ask for",
@@ -166,8 +175,10 @@ def _store(
 
 def _sampled(
     session: Session, index: IndexName, *, count: int, seed: int
-) -> dict[str, DocumentId]:
+) -> tuple[dict[str, DocumentId], int]:
     """Return first sentences and their documents, each sentence one that begins no other.
+
+    Also returns how many texts only a source keeps.
 
     Reads the whole log once; of any two orders of writing the same corpus, the same sample.
     """
@@ -175,6 +186,7 @@ def _sampled(
     times: Counter[str] = Counter()
     kept: list[tuple[float, str, DocumentId]] = []
     after: DocumentId | None = None
+    elsewhere = 0
     while True:
         with session.store.read() as view:
             rows = view.log.scan(index, after=after, limit=_BATCH)
@@ -184,10 +196,13 @@ def _sampled(
         for row in rows:
             if row.document is None:
                 continue
+            if row.document.reference is not None:
+                elsewhere += 1
+                continue
             sentence = golden.first_sentence(row.document.text)
             times[sentence] += 1
             kept.append((chance.random(), sentence, row.id))
         # Twice as many as asked for: some of them will turn out to stand twice.
         kept = heapq.nsmallest(2 * count, kept)
     single = [(text, name) for _, text, name in kept if times[text] == 1 and text.strip()]
-    return dict(single[:count])
+    return dict(single[:count]), elsewhere

@@ -17,6 +17,7 @@ from repoint.domain.spec import ReleaseSpec
 from repoint.operations.bridged import bridged
 from repoint.operations.embedding import Embedding
 from repoint.operations.fitting import Fitting
+from repoint.operations.originals import Originals, Referring
 from repoint.ports.adoption import Adopter, adopter_of
 from repoint.ports.backend import Backend, Collection, CollectionSpec
 from repoint.ports.drivers import Drivers
@@ -33,6 +34,8 @@ class Space:
     embedding: Embedding
     preparer: Preparer
     reranker: Reranker | None = None
+    #: Reads what the log keeps by reference; None where nothing is.
+    originals: Originals | None = None
 
     @property
     def bridge(self) -> BridgeId | None:
@@ -48,13 +51,16 @@ class Model:
     release: Release
     embedding: Embedding
     preparer: Preparer
+    originals: Originals | None = None
 
 
 class Spaces:
     """Opens spaces, each once a process. Safe to use from many threads."""
 
-    def __init__(self, drivers: Drivers) -> None:
+    def __init__(self, drivers: Drivers, *, originals: Originals | None = None) -> None:
         self._drivers = drivers
+        #: Reads what the log keeps by reference.
+        self.originals = originals
         self._lock = threading.Lock()
         self._open: dict[
             Fingerprint, tuple[Collection, Embedding, Preparer, Reranker | None]
@@ -101,7 +107,8 @@ class Spaces:
         return Model(
             release=release,
             embedding=self._embedding(release),
-            preparer=self._drivers.preparer(release.spec),
+            preparer=self._preparer(release),
+            originals=self.originals,
         )
 
     def backend(self, release: Release) -> Backend:
@@ -142,6 +149,9 @@ class Spaces:
         with self._lock:
             self._open.pop(_key(release), None)
 
+    def _preparer(self, release: Release) -> Preparer:
+        return Referring(self._drivers.preparer(release.spec), self.originals, release.index)
+
     def _embedding(self, release: Release) -> Embedding:
         bridge = release.bridge
         if bridge is None:
@@ -158,7 +168,7 @@ class Spaces:
                 # The model first: without it the collection is of no use, and making one
                 # for a model that cannot be opened would leave something half done.
                 embedding = self._embedding(release)
-                preparer = self._drivers.preparer(spec)
+                preparer = self._preparer(release)
                 reranker = self._drivers.reranker(spec.rerank) if spec.rerank else None
                 opened = collection(self.backend(release))
                 if opened.spec.adopted is not None:
@@ -175,6 +185,7 @@ class Spaces:
             embedding=parts[1],
             preparer=parts[2],
             reranker=parts[3],
+            originals=self.originals,
         )
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from repoint.domain.document import Json
 from repoint.domain.ids import DocumentId
-from repoint.domain.source import Batch
+from repoint.domain.source import Batch, Record
 
 #: Ids of documents that are there, and where to go on after them.
 Keys = tuple[Sequence[DocumentId], Mapping[str, Json]]
@@ -35,6 +35,10 @@ class SourceReader(Protocol):
 
     def present(self, ids: Sequence[DocumentId]) -> set[DocumentId]:
         """Return those of these documents that are there now."""
+        ...
+
+    def fetch(self, ids: Sequence[DocumentId]) -> dict[DocumentId, Record]:
+        """Return what the source says of these documents now; absent: it has no such row."""
         ...
 
     def warnings(self) -> Sequence[str]:

@@ -85,6 +85,14 @@ class FolderReader:
                 )
         return found
 
+    def fetch(self, ids: Sequence[DocumentId]) -> dict[DocumentId, Record]:
+        """Return what stands of these documents in the files; the last word counts."""
+        wanted, found = set(ids), dict[DocumentId, Record]()
+        for name in self._names():
+            for records, _ in self._pages(name, 1):
+                found.update({one.id: one for one in records if one.id in wanted})
+        return found
+
     def warnings(self) -> Sequence[str]:
         """Say whether the pattern fits nothing."""
         if self._names():

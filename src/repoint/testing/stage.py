@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +37,7 @@ from repoint.embedders.hashing import HashingEmbedder
 from repoint.operations import canary, ending, promote, releases, rollback
 from repoint.operations.canary import CanaryReport
 from repoint.operations.in_step import catch_up
+from repoint.operations.originals import Originals
 from repoint.operations.promote import PromoteOptions, PromoteReport
 from repoint.operations.rollback import RollbackOptions, RollbackReport
 from repoint.operations.session import Session
@@ -49,6 +51,7 @@ from repoint.testing.clock import FrozenClock
 from repoint.testing.faults import Fuse, FusedArchive, FusedDrivers, FusedStore
 from repoint.text.preparation import Preparation
 from repoint.wiring.archive import FolderArchive
+from repoint.wiring.sources import open_reader
 
 INDEX: Final = IndexName("docs")
 OWNER: Final = Actor("ana")
@@ -279,6 +282,7 @@ class Stage:
         store = self.store if fuse is None else FusedStore(self.store, fuse, views=views)
         drivers = self.drivers if fuse is None else FusedDrivers(self.drivers, fuse)
         archive = FolderArchive(self.folder / "evidence")
+        originals = Originals(store, partial(open_reader, clock=self.clock))
 
         def announce() -> None:
             with store.begin() as tx:
@@ -289,7 +293,7 @@ class Stage:
 
         return Session(
             store=store,
-            spaces=Spaces(drivers),
+            spaces=Spaces(drivers, originals=originals),
             clock=self.clock,
             ids=self.ids,
             host=self.host,

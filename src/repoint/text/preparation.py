@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from repoint.domain.document import Chunk, Document
-from repoint.domain.errors import BadSpecError, InputRejectedError
+from repoint.domain.errors import BadSpecError, InputRejectedError, RefusedError
 from repoint.domain.spec import ChunkingSpec, ChunkUnit, ReleaseSpec
 from repoint.text.splitting import Splitter, Tokenizer
 from repoint.text.steps import STEPS, TextStep, library_version
@@ -78,7 +78,10 @@ class Preparation:
 
         Raises:
             InputRejectedError: it holds half of a surrogate pair, which no model reads.
+            RefusedError: its content is kept elsewhere, and nobody read it.
         """
+        if document.reference is not None:  # an empty text would pass for its content
+            raise RefusedError(f"the content of {document.id!r} was not read from its source")
         parts = {"title": document.title, "text": document.text}
         # In one pass, so that a title with "{text}" in it stays what it is.
         return self._stepped(_PLACE.sub(lambda place: parts[place[1]], self._template))

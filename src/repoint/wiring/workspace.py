@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from repoint.domain.errors import AlreadyExistsError, NotFoundError, StoreUnavai
 from repoint.domain.ids import ProcessId, actor_name
 from repoint.domain.operation import Process
 from repoint.operations.model_watch import ModelWatch, ProbeSettings
+from repoint.operations.originals import Originals
 from repoint.operations.routing import Router
 from repoint.operations.session import Session
 from repoint.operations.spaces import Spaces
@@ -22,6 +24,7 @@ from repoint.wiring.config import CONFIG_FILE, Config, StoreConfig, read_config,
 from repoint.wiring.drivers import InstalledDrivers
 from repoint.wiring.host import LocalHost, user_name
 from repoint.wiring.live import Live
+from repoint.wiring.sources import open_reader
 from repoint.wiring.stores import StoreFacts, open_store, shown_url
 
 #: Used where neither a folder nor ``REPOINT_HOME`` is given.
@@ -107,7 +110,8 @@ def open_workspace(
     drivers = InstalledDrivers(
         home / config.collections, clock=time, configured=config.backends
     )
-    spaces = Spaces(drivers)
+    originals = Originals(store, partial(open_reader, clock=time))
+    spaces = Spaces(drivers, originals=originals)
     process = _this_process(time, ids, host, program)
     acting = actor_name(actor or os.environ.get("REPOINT_ACTOR") or user_name())
     watch = ModelWatch(

@@ -22,6 +22,10 @@
             MissingSettingError
             MissingModelError
             InputRejectedError
+                NoContentError
+            ContentElsewhereError
+            KeyReusedError
+            PushTooLargeError
             WrongDeclarationError
             UnauthenticatedError
             SweepRefusedError
@@ -35,6 +39,7 @@
             ProviderAnswerError
             UnconfirmedRouteError
             TooManyWaitingError
+            TooManyPushesError
             StoreUnavailableError
             BackendUnavailableError
             SourceUnavailableError
@@ -83,15 +88,19 @@ from repoint.domain.errors.families import (
     UnavailableError,
 )
 from repoint.domain.errors.refused import (
+    ContentElsewhereError,
     FrozenError,
     HeldError,
     InputRejectedError,
+    KeyReusedError,
     MissingExtraError,
     MissingModelError,
     MissingSettingError,
+    NoContentError,
     NotFoundError,
     NotPermittedError,
     NotReadyError,
+    PushTooLargeError,
     RefusedMoveError,
     RetiredError,
     SweepRefusedError,
@@ -106,6 +115,7 @@ from repoint.domain.errors.unavailable import (
     RateLimitedError,
     SourceUnavailableError,
     StoreUnavailableError,
+    TooManyPushesError,
     TooManyWaitingError,
     UnconfirmedRouteError,
 )
@@ -121,6 +131,7 @@ __all__ = [
     "BrokenEvidenceError",
     "CollectionMissingError",
     "ConflictError",
+    "ContentElsewhereError",
     "CorruptionError",
     "DimensionsError",
     "FieldTypeError",
@@ -129,17 +140,20 @@ __all__ = [
     "HeldError",
     "InputRejectedError",
     "InvalidNameError",
+    "KeyReusedError",
     "LostLeaseError",
     "MissingExtraError",
     "MissingModelError",
     "MissingSettingError",
     "MixedSpacesError",
     "ModelChangedError",
+    "NoContentError",
     "NotFoundError",
     "NotPermittedError",
     "NotReadyError",
     "OperationInProgressError",
     "ProviderAnswerError",
+    "PushTooLargeError",
     "RateLimitedError",
     "RefusedError",
     "RefusedMoveError",
@@ -149,6 +163,7 @@ __all__ = [
     "StaleEpochError",
     "StoreUnavailableError",
     "SweepRefusedError",
+    "TooManyPushesError",
     "TooManyWaitingError",
     "TransitionRefusedError",
     "UnauthenticatedError",

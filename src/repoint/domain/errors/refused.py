@@ -172,6 +172,56 @@ class InputRejectedError(RefusedError):
         super().__init__(f"model {model!r} rejects the input: {why}")
 
 
+class NoContentError(InputRejectedError):
+    """A source does not give the content of a document that the log keeps by reference."""
+
+    code = "no-content"
+
+    def __init__(self, *, source: str, document: str, why: str) -> None:
+        self.source, self.document = source, document
+        super().__init__(model="", why=why)
+        self.message = f"source {source!r}: {why}"
+        self.args = (self.message,)
+
+
+class ContentElsewhereError(RefusedError):
+    """What was asked for needs text that only a source keeps, and would write it down."""
+
+    code = "content-elsewhere"
+
+    def __init__(self, *, index: str, what: str, hint: str = "") -> None:
+        self.index, self.what = index, what
+        super().__init__(
+            f"the documents of index {index!r} are kept by reference, so {what}", hint=hint
+        )
+
+
+class KeyReusedError(RefusedError):
+    """A push came under the key of another push with other changes; nothing was written."""
+
+    code = "key-reused"
+
+    def __init__(self, *, index: str, key: str) -> None:
+        self.index, self.key = index, key
+        super().__init__(
+            f"the key {key!r} was used for another push to index {index!r}",
+            hint="a key is for one push and its repetitions: take a new one",
+        )
+
+
+class PushTooLargeError(RefusedError):
+    """A push has more bytes or changes than a server takes at once; nothing was written."""
+
+    code = "push-too-large"
+    http_status = 413
+
+    def __init__(self, *, what: str, most: int) -> None:
+        self.what, self.most = what, most
+        super().__init__(
+            f"a push takes at most {most:,} {what}", hint="send it in several pushes"
+        )
+
+
 class WrongDeclarationError(RefusedError):
     """A collection's vectors were not made as it was said."""
 

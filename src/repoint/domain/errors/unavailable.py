@@ -47,6 +47,21 @@ class TooManyWaitingError(UnavailableError):
         )
 
 
+class TooManyPushesError(UnavailableError):
+    """As many pushes are being taken by this server as it takes at a time."""
+
+    code = "too-many-pushes"
+    http_status = 429
+
+    def __init__(self, *, most: int) -> None:
+        self.most = most
+        super().__init__(
+            f"{most} pushes are being taken here already",
+            hint="send it again after a moment",
+            retry_after=timedelta(seconds=1),
+        )
+
+
 class StoreUnavailableError(UnavailableError):
     """The control store did not take or give what was asked."""
 

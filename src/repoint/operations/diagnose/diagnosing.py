@@ -38,6 +38,7 @@ from repoint.operations.diagnose.asking import Panel
 from repoint.operations.diagnose.case import Case
 from repoint.operations.diagnose.spending import Purse
 from repoint.operations.diagnose.values import Estimate, Given, Options, Step
+from repoint.operations.originals import filled
 from repoint.operations.session import Session, authorise
 from repoint.operations.spaces import Space
 
@@ -72,8 +73,9 @@ def plan(
     with session.store.read() as view:
         head = view.log.head(index)
         rows = view.log.rows(index, above=BEFORE_THE_LOG, upto=head, limit=_COUNTED)
-    counted = [row.document.text for row in rows if row.document is not None]
     model = session.spaces.model(release)
+    whole = filled(model.originals, index, rows)
+    counted = [row.document.text for row in whole if row.document is not None]
     mean = model.embedding.count_tokens(counted) / max(len(counted), 1)
     texts = min(options.budget_texts, options.documents * _POOLS + options.sample)
     tokens = math.ceil(texts * mean)

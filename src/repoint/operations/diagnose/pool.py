@@ -25,6 +25,7 @@ from repoint.domain.spec import Distance
 from repoint.operations.diagnose.asking import seen_once
 from repoint.operations.diagnose.spending import Purse
 from repoint.operations.embedding import Embedding
+from repoint.operations.originals import filled
 from repoint.operations.spaces import Model, Space
 from repoint.ports.backend import FloatMatrix, FloatVector
 from repoint.ports.store import Store
@@ -135,7 +136,9 @@ def prepared(
 ) -> dict[DocumentId, list[Chunk]]:
     """Return the chunks that a release's spec makes of documents; refused ones have none."""
     made: dict[DocumentId, list[Chunk]] = {}
-    for name, row in rows.items():
+    whole = filled(model.originals, model.release.index, list(rows.values()))
+    made |= {name: [] for name in rows.keys() - {row.id for row in whole}}
+    for name, row in ((row.id, row) for row in whole):
         if row.document is None:
             continue
         try:

@@ -9,7 +9,7 @@ newer and covers every slot on record, so either order ends the same.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
@@ -17,11 +17,13 @@ import numpy as np
 
 from repoint.domain.catchup import DeadLetter
 from repoint.domain.document import Entry, LogRow
+from repoint.domain.errors import NoContentError
 from repoint.domain.ids import DocumentId, Lsn
 from repoint.operations.spaces import Space
 from repoint.operations.sync.control import Control
 from repoint.operations.sync.emptying import empty_slots
 from repoint.operations.sync.fence import entries, letter
+from repoint.operations.sync.referred import Referred
 from repoint.operations.sync.slabs import Slab
 from repoint.operations.sync.values import Limits
 from repoint.operations.sync.vectors import Embeddings, Vectors
@@ -117,6 +119,9 @@ class _Log:
     letters: Mapping[DocumentId, DeadLetter]
     watermark: Lsn
     head: Lsn
+    #: The rows that can be worked, with their content; see ``Referred``.
+    usable: Mapping[DocumentId, LogRow] = field(default_factory=dict)
+    lost: Mapping[DocumentId, NoContentError] = field(default_factory=dict)
 
     @classmethod
     def read(cls, store: Store, space: Space, ids: Sequence[DocumentId]) -> _Log:
@@ -172,6 +177,7 @@ class _AtOnce:
 
     def __init__(self, store: Store, space: Space, clock: Clock) -> None:
         self._store, self._space, self._clock = store, space, clock
+        self._referred = Referred(store, space, clock)
         unhurried = Limits(heed_pace=False)
         control = Control(
             store, space.release, clock=clock, limits=unhurried, stop=lambda: False
@@ -190,6 +196,8 @@ class _AtOnce:
         # Read after the purge: what a sync wrote meanwhile, and the purge took with it,
         # is in the log by now, and is written again below.
         log = _Log.read(self._store, self._space, ids)
+        found = self._referred.of(list(log.rows.values()))
+        log = replace(log, usable={row.id: row for row in found.rows}, lost=found.lost)
         slab, left = self._slab(log, stored, purged=frozenset(foreign))
         vectors = self._embeddings.of(slab, reuse=())
         if vectors.failure is not None:
@@ -224,10 +232,12 @@ class _AtOnce:
         left: list[DocumentId] = []
         undeclared: set[DocumentId] = set()
         for row in sorted(log.rows.values(), key=lambda row: row.lsn):
-            if row.lsn > log.watermark and row.id not in purged:
+            above = row.lsn > log.watermark and row.id not in purged
+            if above or row.id not in log.usable:
                 left.append(row.id)
                 continue
-            slab.add(row, self._space.preparer)
+            whole, lost = log.usable[row.id], log.lost.get(row.id)
+            slab.add(whole, self._space.preparer, lost=lost)
             if slab.sizes[-1] > log.recorded.get(row.id, 1):
                 undeclared.add(row.id)
         if undeclared:

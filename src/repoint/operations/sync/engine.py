@@ -22,6 +22,7 @@ from repoint.operations.sync.control import Control
 from repoint.operations.sync.desk import Desk
 from repoint.operations.sync.fence import Fence
 from repoint.operations.sync.meter import Meter
+from repoint.operations.sync.referred import Referred
 from repoint.operations.sync.slabs import Slab, Slabs
 from repoint.operations.sync.upkeep import Upkeep
 from repoint.operations.sync.values import Limits, Progress, SyncReport
@@ -130,7 +131,8 @@ class _Sync:
             target=span[1],
             range_rows=rows,
         )
-        self._slabs = Slabs(store, space.preparer, limits)
+        referred = Referred(store, space, clock)
+        self._slabs = Slabs(store, space.preparer, limits, referred)
         self._embeddings = Embeddings(
             space.embedding,
             space.collection,

@@ -10,6 +10,7 @@ from typing import Final
 from repoint.domain.document import LogRow
 from repoint.domain.errors import InputRejectedError
 from repoint.domain.ids import IndexName, Lsn, ReleaseName
+from repoint.operations.originals import filled
 from repoint.operations.spaces import Model, Space
 from repoint.ports.clock import Clock
 from repoint.ports.store import Store, Transaction
@@ -57,7 +58,8 @@ def plan(store: Store, space: Space | Model, *, clock: Clock, sample: int = 64) 
         watermark, head = view.catchup.watermark(index, name), view.log.head(index)
         backlog = view.log.backlog(index, above=watermark, upto=head)
         rows = _sample(view, index, span=(watermark, head), rows=backlog.rows, size=sample)
-    documents = [row.document for row in rows if row.document is not None]
+    whole = filled(space.originals, index, rows)
+    documents = [row.document for row in whole if row.document is not None]
     texts: list[str] = []
     for document in documents:
         try:

@@ -10,6 +10,7 @@ from repoint.domain.catchup import DeadLetter, Lease
 from repoint.domain.document import Chunk, LogRow
 from repoint.domain.errors import InputRejectedError
 from repoint.domain.ids import DocumentId
+from repoint.operations.sync.referred import Referred
 from repoint.operations.sync.values import Limits
 from repoint.ports.store import Store
 from repoint.ports.text import Preparer
@@ -38,10 +39,19 @@ class Slab:
     texts: int = 0
     characters: int = 0
 
-    def add(self, row: LogRow, preparer: Preparer, *, settled: bool = False) -> None:
-        """Prepare one row and take it in."""
+    def add(
+        self,
+        row: LogRow,
+        preparer: Preparer,
+        *,
+        settled: bool = False,
+        lost: InputRejectedError | None = None,
+    ) -> None:
+        """Prepare one row and take it in; ``lost`` says why there is nothing to prepare."""
         chunks: Sequence[Chunk] = ()
-        if row.document is not None:
+        if lost is not None:
+            self.refused[len(self.rows)] = lost
+        elif row.document is not None:
             try:
                 chunks = preparer.prepare(row.document)
             except InputRejectedError as error:
@@ -61,9 +71,12 @@ class Slab:
 class Slabs:
     """Reads ranges for one sync; learns how long rows are, so that a page stays bounded."""
 
-    def __init__(self, store: Store, preparer: Preparer, limits: Limits) -> None:
+    def __init__(
+        self, store: Store, preparer: Preparer, limits: Limits, referred: Referred
+    ) -> None:
         self._store = store
         self._preparer = preparer
+        self._referred = referred
         self._limits = limits
         self._page = min(_FIRST, limits.range_rows)
 
@@ -89,12 +102,14 @@ class Slabs:
                 recorded = view.catchup.slots(lease.index, lease.release, ids)
             if not rows:
                 return
-            self._learn(rows)
+            found = self._referred.of(rows)
+            self._learn(found.rows)
             slab = Slab(recorded=recorded)
-            for row in rows:
+            for row in found.rows:
                 known = letters.get(row.id) if retry else None
                 settled = known is not None and known.lsn == row.lsn
-                slab.add(row, self._preparer, settled=settled)
+                lost = found.lost.get(row.id)
+                slab.add(row, self._preparer, settled=settled, lost=lost)
                 if slab.texts >= limits.slab_texts or slab.characters >= limits.slab_characters:
                     yield slab
                     slab = Slab(recorded=recorded)
@@ -106,7 +121,7 @@ class Slabs:
 
     def _learn(self, rows: Sequence[LogRow]) -> None:
         characters = sum(len(row.document.text) for row in rows if row.document is not None)
-        mean = characters / len(rows) + 1
+        mean = characters / max(len(rows), 1) + 1
         fitting = int(self._limits.slab_characters / mean)
         # At most eight times more at once: one page of short rows promises little.
         grown = min(fitting, max(self._page, 8 * len(rows)), self._limits.range_rows)

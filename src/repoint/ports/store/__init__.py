@@ -11,7 +11,7 @@ from repoint.ports.store.alarms import Alarms
 from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.erasing import Erasures
-from repoint.ports.store.feeding import Renderings, Sources
+from repoint.ports.store.feeding import Pushes, Renderings, Sources
 from repoint.ports.store.guarding import Drills, Guarding
 from repoint.ports.store.judging import Diagnoses, Policies, QuerySets, Runs
 from repoint.ports.store.log import Appended, DocumentLog, Indexes
@@ -42,6 +42,7 @@ __all__ = [
     "Pointers",
     "Policies",
     "Processes",
+    "Pushes",
     "QuerySets",
     "Releases",
     "Renderings",

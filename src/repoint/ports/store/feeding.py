@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from repoint.domain.ids import DocumentId, IndexName, SourceName
+    from repoint.domain.ids import Actor, DocumentId, IndexName, SourceName
+    from repoint.domain.push import Push
     from repoint.domain.rendering import Rendering
     from repoint.domain.source import Source, SourceState
 
@@ -93,6 +94,30 @@ class Sources(Protocol):
         """Return how many documents the source gave, or how many a sweep has not seen."""
         ...
 
+    def kept(self, index: IndexName, name: SourceName) -> int:
+        """Return how many documents of the log have their content in this source alone."""
+        ...
+
     def polled(self, index: IndexName, name: SourceName, *, at: datetime, outcome: str) -> None:
         """Record how the newest poll ended; its position stays."""
+        ...
+
+
+class Pushes(Protocol):
+    """What became of pushes that carried a key."""
+
+    def find(self, index: IndexName, actor: Actor, key: str) -> Push | None:
+        """Return the push that this actor sent under this key, None when there is none."""
+        ...
+
+    def add(self, push: Push) -> None:
+        """Record a push, in the transaction that takes it [pushes-once].
+
+        Raises:
+            AlreadyExistsError: the key is taken.
+        """
+        ...
+
+    def forget(self, index: IndexName, *, before: datetime) -> int:
+        """Forget pushes that are older; return how many those were."""
         ...

@@ -11,7 +11,7 @@ from repoint.ports.store.alarms import Alarms
 from repoint.ports.store.bridges import Bridges
 from repoint.ports.store.catchup import Catchup
 from repoint.ports.store.erasing import Erasures
-from repoint.ports.store.feeding import Renderings, Sources
+from repoint.ports.store.feeding import Pushes, Renderings, Sources
 from repoint.ports.store.guarding import Drills, Guarding
 from repoint.ports.store.judging import Diagnoses, Policies, QuerySets, Runs
 from repoint.ports.store.log import DocumentLog, Indexes
@@ -97,6 +97,11 @@ class Transaction(Protocol):
     @property
     def sources(self) -> Sources:
         """Systems of record that feed an index."""
+        ...
+
+    @property
+    def pushes(self) -> Pushes:
+        """What a team's own system sent."""
         ...
 
     @property

@@ -22,6 +22,8 @@ from repoint.domain.errors import (
 
 #: Before the name of an environment variable that holds the URL.
 ENV: Final = "env:"
+#: Seconds: a rollback reads the lag from here, and goes on without when nobody answers.
+_CONNECT_S: Final = 5
 #: Parameters of a URL that are secrets.
 _SECRET: Final = frozenset({"password", "sslpassword", "passfile", "token"})
 
@@ -136,7 +138,10 @@ def _engine(url: sa.URL) -> sa.Engine:
     if url.drivername.startswith("sqlite"):
         return _sqlite(url)
     try:
-        return sa.create_engine(url, poolclass=NullPool)
+        patience = {}
+        if url.drivername.startswith("postgresql"):
+            patience = {"connect_timeout": _CONNECT_S}
+        return sa.create_engine(url, poolclass=NullPool, connect_args=patience)
     except ImportError as missing:
         if url.drivername.startswith("postgresql"):
             raise MissingExtraError(

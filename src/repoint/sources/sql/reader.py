@@ -7,6 +7,7 @@ knows it. Pages are cut by version and id, so no row is passed over where many h
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
@@ -49,6 +50,7 @@ class SqlReader:
             sa.column(settings.deleted) if settings.deleted else None
         )
         self._from = _relation(settings)
+        self._example: tuple[Value | None] | None = None
 
     def changes(self, position: Mapping[str, Json]) -> Iterator[Batch]:
         """Yield rows by version and id; without a version column all of them, by id."""
@@ -96,6 +98,22 @@ class SqlReader:
             found.update(self._alive(rows))
         return found
 
+    def fetch(self, ids: Sequence[DocumentId]) -> dict[DocumentId, Record]:
+        """Return what the rows of these ids say now."""
+        found: dict[DocumentId, Record] = {}
+        names = self._columns()
+        for start in range(0, len(ids), _PAGE):
+            part = ids[start : start + _PAGE]
+            rows = self._rows(
+                sa.select(*(sa.column(name) for name in names))
+                .select_from(self._from)
+                .where(self._among(part))
+            )
+            for row in rows:
+                record = self._record(dict(zip(names, row, strict=True)))
+                found[record.id] = record
+        return found
+
     def warnings(self) -> Sequence[str]:
         """Say whether rows lack a version: no poll reads those."""
         if self._version is None:
@@ -116,19 +134,7 @@ class SqlReader:
     def _page(
         self, after: tuple[Value | None, Value | None] | None
     ) -> Sequence[Mapping[str, object]]:
-        settings = self._settings
-        names = dict.fromkeys(
-            name
-            for name in (
-                settings.id,
-                settings.version,
-                settings.deleted,
-                settings.title,
-                *settings.text,
-                *settings.metadata,
-            )
-            if name
-        )
+        names = self._columns()
         order, conditions = [self._id], list[sa.ColumnElement[bool]]()
         if self._version is not None:
             order.insert(0, self._version)
@@ -143,6 +149,34 @@ class SqlReader:
             .limit(_PAGE)
         )
         return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def _columns(self) -> dict[str, None]:
+        settings = self._settings
+        wanted = (settings.id, settings.version, settings.deleted, settings.title)
+        every = (*wanted, *settings.text, *settings.metadata)
+        return dict.fromkeys(name for name in every if name)
+
+    def _among(self, ids: Sequence[DocumentId]) -> sa.ColumnElement[bool]:
+        """Return the condition that a row is of one of these documents.
+
+        Compared as what the column holds, so that its index is used; as text where an id is
+        not written as the database itself would write it.
+        """
+        native, rest = [], []
+        for one in ids:
+            value = versions.native(one, like=self._sample())
+            (rest if value is None else native).append(one if value is None else value)
+        conditions = [self._id.in_(native)] if native else []
+        if rest or not conditions:
+            conditions.append(sa.cast(self._id, sa.String).in_(rest))
+        return sa.or_(*conditions)
+
+    def _sample(self) -> Value | None:
+        """Return the id of some row, to learn what ids are here; None in an empty table."""
+        if self._example is None:
+            rows = self._rows(sa.select(self._id).select_from(self._from).limit(1))
+            self._example = (cast("Value", rows[0][0]) if rows else None,)
+        return self._example[0]
 
     def _beyond(self, version: Value | None, id_: Value | None) -> sa.ColumnElement[bool]:
         if self._version is None or version is None:
@@ -182,25 +216,31 @@ class SqlReader:
     def _record(self, row: Mapping[str, object]) -> Record:
         settings = self._settings
         name = _id(row[settings.id])
+        version = self._version_of(row)
         if settings.deleted and is_deleted(row[settings.deleted]):
-            return Record(id=name)
+            return Record(id=name, version=version)
         try:
             texts = [_text(row[column], column) for column in settings.text]
             title = _text(row[settings.title], settings.title) if settings.title else ""
             body = "\n\n".join(text for text in texts if text.strip())
             if not body and not title.strip():
-                return Record(id=name)
+                return Record(id=name, version=version)
             tree = {
                 "id": name,
                 "text": body,
                 "title": title,
                 "metadata": {one: plain(row[one], one) for one in settings.metadata},
             }
-            return Record(id=name, document=document_of(tree, source=str(name), line=1))
+            made = document_of(tree, source=str(name), line=1)
+            return Record(id=name, document=made, version=version)
         except BadLineError as error:
             return Record(id=name, problem=error.why)
         except _UnfitError as error:
             return Record(id=name, problem=str(error))
+
+    def _version_of(self, row: Mapping[str, object]) -> str:
+        value = row[self._settings.version] if self._settings.version else None
+        return "" if value is None else json.dumps(versions.encode(cast("Value", value)))
 
 
 class _UnfitError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, TypeAlias
@@ -116,3 +117,37 @@ def _like(moment: datetime, parts: re.Match[str]) -> str:
     digits = len(parts[4] or "")
     fraction = f".{moment.microsecond:06d}"[: digits + 1] if digits else ""
     return f"{moment:%Y-%m-%d}{parts[2]}{moment:%H:%M:%S}{fraction}{parts[5] or ''}"
+
+
+def native(text: str, *, like: Value | None) -> Value | None:
+    """Return the value that a database writes so, of the kind of another one of its values.
+
+    None where no such value is written exactly so.
+    """
+    try:
+        made: Value | None = (
+            text
+            if isinstance(like, str)
+            else _READ[type(like)](text)
+            if like is not None
+            else None
+        )
+    except (KeyError, ValueError, ArithmeticError):
+        return None
+    return made if str(made) == text else None
+
+
+def _whole(text: str) -> int:
+    found = int(text)
+    if abs(found) >= _TOO_LARGE:
+        raise ValueError(text)
+    return found
+
+
+#: No database has whole numbers as large as a column's own kind.
+_TOO_LARGE: Final = 1 << 63
+_READ: Final[Mapping[type, Callable[[str], Value]]] = {
+    int: _whole,
+    Decimal: Decimal,
+    UUID: UUID,
+}

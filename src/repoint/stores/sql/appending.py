@@ -25,7 +25,7 @@ from repoint.stores.sql.tables import documents, fields, indexes, micros
 
 _COLUMNS: Final = (
     "index_name", "id", "lsn", "first_lsn", "deleted", "characters", "written_at",
-    "content_hash", "title", "text", "metadata",
+    "content_hash", "title", "text", "metadata", "source", "version",
 )  # fmt: skip
 #: What a newer version replaces: the key and the first LSN stay.
 _REPLACED: Final = tuple(
@@ -55,9 +55,11 @@ class _Content(NamedTuple):
     title: str
     text: str
     metadata: str
+    source: str
+    version: str
 
 
-_TOMBSTONE: Final = _Content(1, 0, "", "", "", "{}")
+_TOMBSTONE: Final = _Content(1, 0, "", "", "", "{}", "", "")
 
 
 def append(
@@ -88,7 +90,7 @@ def append(
         (document, content)
         for document, content in contents.items()
         # None: the log has never heard of it, and a tombstone of nothing is nothing.
-        if (stored.get(document) or "") != content.content_hash
+        if stored.get(document, ("", "")) != (content.content_hash, content.source)
     ]
     before = head or 0
     head = before + len(changed)
@@ -132,13 +134,13 @@ def _content(document: Document) -> _Content:
         raise BadInputError(
             f"document {document.id!r} has metadata that JSON cannot hold: {problem}"
         ) from problem
+    size, where = len(document.title) + len(document.text), document.reference
+    if where is not None:
+        return _Content(
+            0, size, where.content_hash, "", "", metadata, where.source, where.version
+        )
     return _Content(
-        0,
-        len(document.title) + len(document.text),
-        document.content_hash(),
-        document.title,
-        document.text,
-        metadata,
+        0, size, document.content_hash(), document.title, document.text, metadata, "", ""
     )
 
 
@@ -153,13 +155,14 @@ def _check_ids(ids: Iterable[DocumentId]) -> None:
 
 def _stored_hashes(
     connection: sa.Connection, index: IndexName, ids: Iterable[DocumentId]
-) -> dict[str, str]:
+) -> dict[str, tuple[str, str]]:
+    """Return the hash of each document, and the source that keeps its content, if any."""
     found = connection.execute(
-        sa.select(documents.c.id, documents.c.content_hash).where(
+        sa.select(documents.c.id, documents.c.content_hash, documents.c.source).where(
             documents.c.index_name == index, documents.c.id.in_(members(ids))
         )
     )
-    return {row[0]: row[1] for row in found}
+    return {row[0]: (row[1], row[2]) for row in found}
 
 
 def _write(

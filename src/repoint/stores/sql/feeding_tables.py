@@ -57,3 +57,22 @@ source_documents: Final = sa.Table(
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )
+
+# Answers to pushes that carried a key, so that a push sent twice is taken once.
+pushes: Final = sa.Table(
+    "pushes",
+    metadata,
+    _text("index_name", key=True),
+    _text("actor", key=True),
+    _text("key", key=True),
+    # Of the request's body: a key is used for one body only.
+    _text("digest"),
+    _at("at"),
+    _big("head"),
+    _big("written"),
+    _big("unchanged"),
+    _of_index(),
+    sa.Index("pushes_by_age", "index_name", "at"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)

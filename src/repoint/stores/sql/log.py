@@ -9,8 +9,8 @@ from itertools import starmap
 import sqlalchemy as sa
 
 from repoint.domain.catchup import Backlog
-from repoint.domain.document import Document, FieldType, LogRow
-from repoint.domain.ids import DocumentId, IndexName, Lsn
+from repoint.domain.document import Document, FieldType, LogRow, Reference
+from repoint.domain.ids import DocumentId, IndexName, Lsn, SourceName
 from repoint.ports.store import Appended
 from repoint.stores.sql import appending, codec
 from repoint.stores.sql.dialect import FORGOTTEN, members
@@ -25,6 +25,9 @@ _ROW = (
     documents.c.title,
     documents.c.text,
     documents.c.metadata,
+    documents.c.content_hash,
+    documents.c.source,
+    documents.c.version,
     # As a bare number: the hot path makes its moments itself.
     sa.type_coerce(documents.c.written_at, sa.Integer).label("written_at"),
 )
@@ -161,6 +164,9 @@ def _log_row(  # noqa: PLR0913, PLR0917 - one argument a column, called with a w
     title: str,
     text: str,
     metadata: str,
+    content_hash: str,
+    source: str,
+    version: str,
     written_at: int,
 ) -> LogRow:
     content = (
@@ -171,6 +177,11 @@ def _log_row(  # noqa: PLR0913, PLR0917 - one argument a column, called with a w
             title=title,
             text=text,
             metadata={} if metadata == "{}" else codec.decode(metadata),
+            reference=Reference(
+                source=SourceName(source), version=version, content_hash=content_hash
+            )
+            if source
+            else None,
         )
     )
     return LogRow(

@@ -25,12 +25,14 @@ from repoint.domain.operation import Process
 from repoint.ports.clock import Clock
 from repoint.stores.sql import postgres_schema, schema
 from repoint.stores.sql.copying import Copied, copy_all, is_empty, record_copy
+from repoint.stores.sql.older_code import shut_out_older_code
 from repoint.stores.sql.postgres import PostgresDatabase
 from repoint.stores.sql.postgres_clock import ServerClock
 from repoint.stores.sql.postgres_schema import Standing, State
 from repoint.stores.sql.postgres_url import place
 from repoint.stores.sql.processes import SqlProcesses
 from repoint.stores.sql.sqlite import BUSY_TIMEOUT, SqliteDatabase, leave
+from repoint.stores.sql.tables import documents
 
 _PATIENCE: Final = timedelta(minutes=2)
 
@@ -102,6 +104,8 @@ def _copy(
         with target.writing() as there:
             _make_ready(there, target, found)
             copied = copy_all(here, there)
+            if there.scalar(sa.select(sa.exists().where(documents.c.source != ""))):
+                shut_out_older_code(there)
             record_copy(
                 there,
                 copied,

@@ -145,7 +145,8 @@ def upgrade(connection: sa.Connection, name: str, found: State | None) -> None:
         connection.exec_driver_sql("INSERT INTO store_state VALUES (true, 0, 0, 0, 'live')")
     schema.upgrade(connection)
     connection.exec_driver_sql(
-        "UPDATE store_state SET version = %s, oldest = %s", (schema.VERSION, schema.OLDEST)
+        "UPDATE store_state SET version = %s, oldest = greatest(oldest, %s)",
+        (schema.VERSION, schema.OLDEST),
     )
 
 

@@ -19,6 +19,8 @@ from repoint.stores.sql import codec
 from repoint.stores.sql.dialect import insert
 from repoint.stores.sql.feeding_tables import source_documents, sources
 from repoint.stores.sql.indexes import require_index
+from repoint.stores.sql.older_code import shut_out_older_code
+from repoint.stores.sql.tables import documents
 
 #: Ids in one statement; SQLite takes some thousand parameters.
 _BATCH: Final = 500
@@ -35,6 +37,8 @@ class SqlSources:
         require_index(self._connection, source.index)
         if self._row(source.index, source.name) is not None:
             raise AlreadyExistsError(what="source", name=source.name)
+        if source.by_reference:
+            shut_out_older_code(self._connection)
         self._connection.execute(
             sa.insert(sources).values(
                 index_name=source.index,
@@ -157,6 +161,22 @@ class SqlSources:
             counted = counted.where(source_documents.c.sweep < unseen_in)
         return self._connection.scalar(counted) or 0
 
+    def kept(self, index: IndexName, name: SourceName) -> int:
+        """Return how many documents of the log have their content in this source alone."""
+        counted = (
+            sa.select(sa.func.count())
+            .select_from(source_documents)
+            .join(
+                documents,
+                sa.and_(
+                    documents.c.index_name == source_documents.c.index_name,
+                    documents.c.id == source_documents.c.id,
+                ),
+            )
+            .where(*self._of(index, name), documents.c.source == name)
+        )
+        return self._connection.scalar(counted) or 0
+
     def polled(self, index: IndexName, name: SourceName, *, at: datetime, outcome: str) -> None:
         """Record how the newest poll ended; its position stays."""
         self._connection.execute(
@@ -182,7 +202,10 @@ def _parts(ids: Iterable[DocumentId]) -> Iterable[list[DocumentId]]:
 
 def _encoded(settings: SqlSettings | FileSettings) -> str:
     kind = "sql" if isinstance(settings, SqlSettings) else "files"
-    return codec.encode({"kind": kind, **dataclasses.asdict(settings)})
+    tree = {"kind": kind, **dataclasses.asdict(settings)}
+    if tree.get("by_reference") is False:
+        del tree["by_reference"]  # older code on a shared store reads the others
+    return codec.encode(tree)
 
 
 def _position(state: SourceState) -> str:

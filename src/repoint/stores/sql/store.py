@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from repoint.stores.sql.feedback import SqlFeedback
     from repoint.stores.sql.guarding import SqlGuarding
     from repoint.stores.sql.policies import SqlPolicies
+    from repoint.stores.sql.pushes import SqlPushes
     from repoint.stores.sql.query_sets import SqlQuerySets
     from repoint.stores.sql.renderings import SqlRenderings
     from repoint.stores.sql.runs import SqlRuns
@@ -163,6 +164,13 @@ class SqlTransaction:
         from repoint.stores.sql.sources import SqlSources  # noqa: PLC0415 - see the class
 
         return SqlSources(self._connection)
+
+    @cached_property
+    def pushes(self) -> SqlPushes:
+        """What a team's own system sent."""
+        from repoint.stores.sql.pushes import SqlPushes  # noqa: PLC0415 - see the class
+
+        return SqlPushes(self._connection)
 
     @cached_property
     def bridges(self) -> SqlBridges:

@@ -113,12 +113,19 @@ documents: Final = sa.Table(
     _text("title"),
     _text("text"),
     _text("metadata"),
+    # Which source keeps title and text, and under which version; empty: they are here.
+    sa.Column("source", TEXT, nullable=False, server_default=""),
+    sa.Column("version", TEXT, nullable=False, server_default=""),
     _of_index(),
     sa.UniqueConstraint("index_name", "lsn", name="lsn_unique"),
     sa.CheckConstraint("first_lsn BETWEEN 1 AND lsn", name="first_lsn_is_not_later"),
     sa.CheckConstraint(
         "deleted = 0 OR (title = '' AND text = '' AND metadata = '{}')",
         name="tombstones_are_empty",
+    ),
+    sa.CheckConstraint(
+        "source = '' OR (deleted = 0 AND title = '' AND text = '')",
+        name="content_by_reference_is_elsewhere",
     ),
     sa.Index(
         "documents_tombstones",
