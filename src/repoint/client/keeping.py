@@ -54,14 +54,25 @@ class Keeper:
         with self._session.store.read() as view:
             head = view.log.head(self._index)
         self._enable()
-        while waiting := self._behind(releases, head):
-            follower = self._follower
-            if follower is not None:
-                for name in waiting:
-                    error = follower.last_error.get(name)
-                    if error is not None:
-                        raise error
+        while not self._has(releases, head):
             self._session.clock.sleep(_POLL_S)
+
+    def has(self, releases: Literal["active", "all"], head: Lsn) -> bool:
+        """Return whether those releases are at that position; work towards it from now on.
+
+        Raises as ``wait``.
+        """
+        if self._follower is None:
+            self._enable()
+        return self._has(releases, head)
+
+    def _has(self, releases: Literal["active", "all"], head: Lsn) -> bool:
+        waiting = self._behind(releases, head)
+        errors = {} if self._follower is None else self._follower.last_error
+        for name in waiting:
+            if name in errors:
+                raise errors[name]
+        return not waiting
 
     def settle(self, *, seconds: float) -> None:
         """Wait at most so long until every live release has what was written."""

@@ -35,17 +35,22 @@ class Doorkeeper:
         self._session = session
         self._keys = keys
 
-    async def admit(self, request: Request, index: IndexName) -> Caller:
-        """Return who asks, if they may read the index.
+    async def admit(
+        self, request: Request, index: IndexName, *, action: Action = Action.READ
+    ) -> Caller:
+        """Return who asks, if they may do this with the index.
 
         Raises:
             UnauthenticatedError: no key, or one that nobody has.
             NotPermittedError: their roles do not reach; the attempt is on record (INV-10).
         """
         caller = self._caller(request)
-        session = dataclasses.replace(self._session, actor=caller.actor)
-        await asyncio.to_thread(authorise, session, Action.READ, index)
+        await asyncio.to_thread(authorise, self.session(caller), action, index)
         return caller
+
+    def session(self, caller: Caller) -> Session:
+        """Return a session in which the caller acts."""
+        return dataclasses.replace(self._session, actor=caller.actor)
 
     def _caller(self, request: Request) -> Caller:
         address = request.client.host if request.client else "unknown"

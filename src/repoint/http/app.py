@@ -14,6 +14,7 @@ from repoint import __version__
 from repoint.http.access import Doorkeeper
 from repoint.http.hub import Hub
 from repoint.http.problems import MEDIA_TYPE, install
+from repoint.http.pushes import Intake, PushApi
 from repoint.http.routes import RouteApi, Serving
 from repoint.http.values import HealthBody, ProblemBody
 from repoint.wiring.workspace import Workspace
@@ -57,13 +58,22 @@ def make_app(
             program=program,
         )
         door = Doorkeeper(workspace.session, config.http_keys)
-        running.run(Serving(hub=hub, door=door, longest_wait=config.http.longest_wait_seconds))
+        longest = config.http.longest_wait_seconds
+        intake = Intake(
+            workspace.session,
+            door,
+            most=config.http.most_pushes,
+            largest=config.http.push_bytes,
+            longest=longest,
+        )
+        running.run(Serving(hub=hub, door=door, longest_wait=longest, intake=intake))
         if started is not None:
             started(hub)
         try:
             yield
         finally:
             await asyncio.to_thread(hub.close)
+            await asyncio.to_thread(intake.close)
 
     return described_app(running, lifespan=life)
 
@@ -81,8 +91,10 @@ def described_app(running: Running, *, lifespan: Lifespan[FastAPI] | None = None
     )
     install(app)
     app.include_router(_health())
-    router = RouteApi(running.serving).router()
-    app.include_router(router, responses={"4XX": _PROBLEM, "5XX": _PROBLEM})
+    routes = RouteApi(running.serving).router()
+    changes = PushApi(lambda: running.serving().intake).router()
+    for router in (routes, changes):
+        app.include_router(router, responses={"4XX": _PROBLEM, "5XX": _PROBLEM})
     return app
 
 

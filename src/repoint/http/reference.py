@@ -7,15 +7,22 @@ from typing import Final, cast
 
 from repoint.domain.document import Json
 from repoint.http.app import Running, described_app
+from repoint.http.values import ChangedBody
 
 _TOP: Final = """# HTTP API
 
 `repoint serve` answers these. The same as OpenAPI: `GET /v1/openapi.json`. How to use it:
-[serve clients that search by themselves](../how-to/route-clients.md). Keys go into
+[serve clients that search by themselves](../how-to/route-clients.md) and
+[feed an index](../how-to/sources.md). Keys go into
 `Authorization: Bearer KEY`. Errors are `application/problem+json` with repoint's
 [codes](errors.md); their HTTP statuses stand there. Within `/v1` paths, parameters, fields and
 their kinds stay; new ones may join.
 """
+
+
+#: Read by hand, within a bound, so that the document has it inline.
+_NAMED: Final = cast("dict[str, Json]", ChangedBody.model_json_schema())
+_CHANGES: Final = ("PushedBody", "ChangedBody", "PolledBody")
 
 
 def http_reference() -> str:
@@ -27,8 +34,9 @@ def http_reference() -> str:
             parts.append(_operation(f"{method.upper()} {path}", _object(operation)))
     shapes = _object(_object(document["components"])["schemas"])
     parts.append("## Shapes\n")
-    for name in ("RouteBody", "ModelBody", "AckBody", "AckedBody", "HealthBody"):
-        shape = json.dumps(_object(shapes[name])["properties"], indent=2)
+    for name in ("RouteBody", "ModelBody", "AckBody", "AckedBody", *_CHANGES, "HealthBody"):
+        named = _object(shapes.get(name)) or _NAMED
+        shape = json.dumps(named["properties"], indent=2)
         parts.append(f"### {name}\n\n```json\n{shape}\n```\n")
     return "\n".join(parts)
 

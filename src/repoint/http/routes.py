@@ -21,6 +21,7 @@ from repoint.domain.ids import Epoch, IndexName, index_name
 from repoint.domain.service_route import ServiceRoute
 from repoint.http.access import Caller, Doorkeeper
 from repoint.http.hub import Hub
+from repoint.http.pushes import Intake
 from repoint.http.values import AckBody, AckedBody, RouteBody, WatcherName
 from repoint.operations.watchers import Watcher
 
@@ -59,6 +60,7 @@ class Serving:
     hub: Hub
     door: Doorkeeper
     longest_wait: float
+    intake: Intake
 
 
 class RouteApi:

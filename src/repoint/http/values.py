@@ -70,6 +70,49 @@ class AckedBody(BaseModel):
     lease_seconds: float
 
 
+class PushedBody(BaseModel):
+    """What became of a push: it is durable in the document log."""
+
+    index: str
+    #: The first position that it took; null when nothing changed.
+    first_lsn: int | None
+    #: The log's head right after it; its last position where it took any.
+    head: int
+    written: int
+    #: Content that was the newest already, deletes of what is absent, ids that stand twice.
+    unchanged: int
+    #: It had been taken before under its key: this is the answer from then.
+    repeated: bool
+    #: Whether the releases waited for have it; null without `wait`.
+    searchable: bool | None
+    #: What keeps a release from having it; empty where it only takes longer.
+    why: str
+
+
+class ChangedBody(BaseModel):
+    """Which documents of a source have changed; none named: poll it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=512)]], Field(max_length=1000)
+    ] = []
+
+
+class PolledBody(BaseModel):
+    """What a poll took from a source into the log."""
+
+    index: str
+    source: str
+    read: int
+    written: int
+    unchanged: int
+    deleted: int
+    #: Rows that are no documents, and were left out.
+    bad: int
+    problems: list[str]
+
+
 class HealthBody(BaseModel):
     """That the server answers."""
 

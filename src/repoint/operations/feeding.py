@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -209,18 +209,24 @@ def changed(
     authorise(session, Action.WRITE, index)
     named = list(dict.fromkeys(ids))
     with closing(opening(_get(session, index, name)[0])) as reader:
-        for turn in range(_TURNS):
-            # Before the reading: whoever polls meanwhile makes this one read again.
-            source, state = _get(session, index, name)
-            report = PollReport(index=index, source=name)
-            run = _Run(session, source, state, report, stop=lambda: False)
-            try:
-                run.take_named(reader, named)
-            except ConflictError:
-                if turn + 1 == _TURNS:
-                    raise
-            else:
-                break
+        for _ in range(_TURNS):
+            with suppress(ConflictError):
+                return _take_named(session, index, name, reader, named)
+        return _take_named(session, index, name, reader, named)
+
+
+def _take_named(
+    session: Session,
+    index: IndexName,
+    name: SourceName,
+    reader: SourceReader,
+    ids: Sequence[DocumentId],
+) -> PollReport:
+    # Before the reading: who polls meanwhile makes this one be refused, and read again.
+    source, state = _get(session, index, name)
+    report = PollReport(index=index, source=name)
+    run = _Run(session, source, state, report, stop=lambda: False)
+    run.take_named(reader, ids)
     run.tell(report.sentence())
     return report
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from repoint.domain.document import Chunk, Document, LogRow
-from repoint.domain.errors import NoContentError, SourceUnavailableError
+from repoint.domain.errors import NoContentError, RefusedError, SourceUnavailableError
 from repoint.domain.ids import DocumentId, IndexName, SourceName
 from repoint.domain.source import Record, Source
 from repoint.ports.source import SourceReader
@@ -106,10 +106,18 @@ class Originals:
         )
 
     def _read(self, source: Source, kept: Sequence[Document], found: Found) -> None:
-        with closing(self._opening(source)) as reader:
-            said = reader.fetch([one.id for one in kept])
-            apart = [one for one in kept if not _is_original(one, said.get(one.id))]
-            again = reader.fetch([one.id for one in apart]) if apart else {}
+        try:
+            with closing(self._opening(source)) as reader:
+                said = reader.fetch([one.id for one in kept])
+                apart = [one for one in kept if not _is_original(one, said.get(one.id))]
+                again = reader.fetch([one.id for one in apart]) if apart else {}
+        except RefusedError as error:
+            # A table renamed, a variable not set: nothing of it is the documents' doing.
+            raise SourceUnavailableError(
+                f"source {source.name!r} of index {source.index!r} cannot be read: "
+                f"{error.message}",
+                hint=error.hint,
+            ) from error
         gone = {one.id for one in apart if one.id not in said and one.id not in again}
         if len(gone) > TOLERATED_COUNT and len(gone) > len(kept) * TOLERATED_SHARE:
             raise SourceUnavailableError(

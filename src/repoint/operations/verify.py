@@ -155,7 +155,9 @@ def _changed(session: Session, space: Space, baseline: Baseline | None) -> froze
         DocumentId(document) for answer in baseline.answers.values() for document in answer
     }
     found |= {
-        document for query, document in baseline.expected.items() if golden.is_referred(query)
+        DocumentId(document)
+        for query, document in baseline.expected.items()
+        if golden.is_referred(query)
     }
     with session.store.read() as view:
         rows = view.log.get(space.release.index, sorted(found))

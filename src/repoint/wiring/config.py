@@ -151,6 +151,12 @@ class HttpConfig(BaseModel):
     longest_wait_seconds: float = Field(
         60.0, ge=1, le=600, description="How long one request may wait for a change."
     )
+    most_pushes: int = Field(
+        4, ge=1, le=1000, description="How many pushes and polls it takes at a time."
+    )
+    push_bytes: int = Field(
+        33_554_432, ge=1024, le=1_073_741_824, description="How many bytes a push may have."
+    )
 
 
 KeyName = Annotated[str, Field(pattern="^[A-Za-z][A-Za-z0-9_.@-]{0,62}$")]

@@ -25,11 +25,21 @@ OTHER_KEY: Final = "rpk_" + "7" * 64
 class Site:
     """A workspace whose v1 answers and whose v2 may, and its server."""
 
-    def __init__(self, home: Path, *, config: str = "", most_waiting: int = 1000) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        config: str = "",
+        most_waiting: int = 1000,
+        most_pushes: int = 4,
+        push_bytes: int = 33_554_432,
+    ) -> None:
         Repoint.init(home).close()
         file = home / CONFIG_FILE
         written = file.read_text(encoding="utf-8")
         bounded = written.replace("most_waiting = 1000", f"most_waiting = {most_waiting}")
+        bounded = bounded.replace("most_pushes = 4", f"most_pushes = {most_pushes}")
+        bounded = bounded.replace("push_bytes = 33554432", f"push_bytes = {push_bytes}")
         file.write_text(bounded + config, encoding="utf-8")
         self.repoint = Repoint.open(home, actor="ana")
         self.docs = self.repoint.create_index("docs")

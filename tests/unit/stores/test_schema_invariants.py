@@ -167,13 +167,14 @@ CONSTRAINTS: Final = {
     ),
     "one_row_a_document": (
         """INSERT INTO documents SELECT index_name, id, 9, 9, deleted, characters, written_at,
-        content_hash, title, text, metadata FROM documents WHERE id = 'd1'""",
+        content_hash, title, text, metadata, source, version FROM documents WHERE id = 'd1'""",
         "documents.index_name, documents.id",
         "documents_.*pkey",
     ),
     "first_lsn_is_not_later": (
         """INSERT INTO documents SELECT index_name, 'new', 8, 9, deleted, characters,
-        written_at, content_hash, title, text, metadata FROM documents WHERE id = 'd1'""",
+        written_at, content_hash, title, text, metadata, source, version FROM documents
+        WHERE id = 'd1'""",
         "first_lsn_is_not_later",
         "first_lsn_is_not_later",
     ),
@@ -181,6 +182,11 @@ CONSTRAINTS: Final = {
         "UPDATE documents SET deleted = 1 WHERE id = 'd1'",
         "tombstones_are_empty",
         "tombstones_are_empty",
+    ),
+    "content_by_reference_is_elsewhere": (
+        "UPDATE documents SET source = 'crm' WHERE id = 'd1'",
+        "content_by_reference_is_elsewhere",
+        "content_by_reference_is_elsewhere",
     ),
     "epoch_unique": (
         MOVE.format(epoch=1, before="NULL"),

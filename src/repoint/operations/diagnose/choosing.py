@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from repoint.domain.errors import BadInputError
+from repoint.domain.errors import BadInputError, ContentElsewhereError
 from repoint.domain.filters import Filter, matches
 from repoint.domain.ids import IndexName, QueryId, release_name
 from repoint.domain.queries import Qrels, Query, QuerySetKind, Questions
@@ -75,7 +75,14 @@ def questions(
             found = view.query_sets.get(index, name)
             return Given(questions=found.questions, source=f"{found.name}@{found.version}")
         head = view.log.head(index)
-    items = golden.known_items(session.store, index, upto=head, count=_MADE, seed=seed)
+    drawn = golden.known_items(session.store, index, upto=head, count=_MADE, seed=seed)
+    items = {text: name for text, name in drawn.items() if not golden.is_referred(text)}
+    if drawn and not items:
+        raise ContentElsewhereError(
+            index=index,
+            what="their sentences are not written down as questions",
+            hint=f"give questions of your own: repoint queries add {index} NAME FILE",
+        )
     if not items:
         raise BadInputError(
             f"index {index!r} holds no document to ask for",

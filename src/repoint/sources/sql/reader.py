@@ -162,10 +162,13 @@ class SqlReader:
         Compared as what the column holds, so that its index is used; as text where an id is
         not written as the database itself would write it.
         """
-        native, rest = [], []
+        native, rest = list[Value](), list[DocumentId]()
         for one in ids:
             value = versions.native(one, like=self._sample())
-            (rest if value is None else native).append(one if value is None else value)
+            if value is None:
+                rest.append(one)
+            else:
+                native.append(value)
         conditions = [self._id.in_(native)] if native else []
         if rest or not conditions:
             conditions.append(sa.cast(self._id, sa.String).in_(rest))

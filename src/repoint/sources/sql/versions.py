@@ -125,13 +125,7 @@ def native(text: str, *, like: Value | None) -> Value | None:
     None where no such value is written exactly so.
     """
     try:
-        made: Value | None = (
-            text
-            if isinstance(like, str)
-            else _READ[type(like)](text)
-            if like is not None
-            else None
-        )
+        made = text if isinstance(like, str) else _READ[type(like)](text)
     except (KeyError, ValueError, ArithmeticError):
         return None
     return made if str(made) == text else None
