@@ -29,6 +29,7 @@ from repoint.domain.errors import (
 )
 from repoint.domain.ids import IndexName, index_name
 from repoint.http.access import Doorkeeper
+from repoint.http.values import ChangedBody, PolledBody, PushedBody
 from repoint.operations import push
 from repoint.operations.feeding import PollReport
 from repoint.operations.push import Changes, Pushed
