@@ -31,6 +31,7 @@ from repoint.testing.store_guarding import DrillSuite, GuardSuite
 from repoint.testing.store_judging import DiagnosisSuite, PolicySuite, QuerySetSuite, RunSuite
 from repoint.testing.store_log import FieldSuite, IndexSuite, LogSuite
 from repoint.testing.store_records import OperationSuite, PointerSuite, ReleaseSuite
+from repoint.testing.store_references import PushSuite, ReferenceSuite
 from repoint.testing.store_samples import (
     ANNA,
     DOCS,
@@ -297,6 +298,8 @@ class StoreSuite(
     CanarySuite,
     RenderingSuite,
     SourceSuite,
+    ReferenceSuite,
+    PushSuite,
     BridgeSuite,
     GuardSuite,
     DrillSuite,

@@ -95,7 +95,7 @@ class Sources(Protocol):
         ...
 
     def kept(self, index: IndexName, name: SourceName) -> int:
-        """Return how many documents of the log have their content in this source alone."""
+        """Return how many documents have their content in this source alone [by-reference]."""
         ...
 
     def polled(self, index: IndexName, name: SourceName, *, at: datetime, outcome: str) -> None:

@@ -34,6 +34,7 @@ class DocumentLog(Protocol):
 
         LSNs are taken under the index's row lock, so a reader never sees a gap that is
         filled later [no-gaps]. Content equal to the newest takes no LSN [unchanged].
+        Of a document with a reference neither title nor text is kept [by-reference].
         One id may occur several times; the last one stands.
 
         Raises:
