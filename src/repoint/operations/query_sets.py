@@ -61,7 +61,7 @@ def known_items(
         raise ContentElsewhereError(
             index=index,
             what="their sentences are not written down as questions",
-            hint=f"give questions of your own: repoint queries add {index} {name} FILE",
+            hint=f"give questions of your own: repoint queries add {index} {name} --from FILE",
         )
     if not found:
         raise BadInputError(

@@ -66,7 +66,10 @@ def answers_as_before(
         return filled(space.originals, index, recent)
 
     findings += _tried("filter", lambda: [behaviour.filtering(session, space, whole())])
-    findings += _tried("hybrid", lambda: [behaviour.hybrid(space, whole())])
+    lexical = space.release.spec.hybrid is not None
+    findings += _tried(
+        "hybrid", lambda: [behaviour.hybrid(space, whole() if lexical else recent)]
+    )
     findings += _tried("fresh-document", lambda: [behaviour.fresh(space, recent)])
     findings += _tried("deleted-document", lambda: [behaviour.deleted(space, recent)])
     findings += _tried(

@@ -87,3 +87,23 @@ def test_watched_a_change_arrives_and_a_kill_loses_nothing(crm: Shell) -> None:
                 line.execute("UPDATE articles SET body = 'new', version = 3001 WHERE id = 7")
             until(3001)
         assert head() == 3001  # every row once, and one change
+
+
+def test_content_by_reference_stays_with_the_source(crm: Shell) -> None:
+    crm.ok(
+        *("source", "add", "docs", "letters", "--sql", f"sqlite:///{crm.folder}/crm.db"),
+        *("--table", "articles", "--text", "body", "--version-column", "version"),
+        *("--content", "reference"),
+    )
+    assert "by reference" in crm.ok("source", "show", "docs", "letters")
+    read = crm.json("source", "poll", "docs", "letters", "--id", "7", "--id", "8")["polls"]
+    assert isinstance(read, list)
+    assert isinstance(read[0], dict)
+    assert read[0]["written"] == 2
+    assert "alone has the content of 2" in crm.refused(3, "source", "remove", "docs", "letters")
+    for args in (
+        ("add", "docs", "x", "--files", str(crm.folder), "--content", "reference"),
+        ("poll", "docs", "--id", "7"),
+        ("poll", "docs", "letters", "--id", "7", "--sweep"),
+    ):
+        crm.refused(2, "source", *args)

@@ -81,7 +81,7 @@ def questions(
         raise ContentElsewhereError(
             index=index,
             what="their sentences are not written down as questions",
-            hint=f"give questions of your own: repoint queries add {index} NAME FILE",
+            hint=f"give questions of your own: repoint queries add {index} NAME --from FILE",
         )
     if not items:
         raise BadInputError(

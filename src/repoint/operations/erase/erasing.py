@@ -131,6 +131,8 @@ def _begin(
                 questions=frozenset(sentences),
             ),
         )
+        for source, _ in tx.sources.all(index):
+            tx.sources.unnote(index, source.name, named)
         tx.erasures.begin(erasure)
         _record(tx, session, erasure, what="begun")
     return erasure
