@@ -141,6 +141,8 @@ def test_the_openapi_page_names_every_path_and_shape(site: Site, client: httpx2.
         "/v1/indexes/{index}/route/events",
         "/v1/indexes/{index}/route/ack",
         "/v1/indexes/{index}/route/watchers/{watcher}",
+        "/v1/indexes/{index}/documents",
+        "/v1/indexes/{index}/sources/{source}/changed",
     }
     assert "RouteBody" in page["components"]["schemas"]
 

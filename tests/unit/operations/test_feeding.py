@@ -5,17 +5,19 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from repoint.client.feeding import Feeding
 from repoint.domain.audit import Outcome
-from repoint.domain.document import LogRow
+from repoint.domain.document import Json, LogRow
 from repoint.domain.errors import (
     AlreadyExistsError,
     BadInputError,
     ConflictError,
+    KeyReusedError,
     NotFoundError,
     NotPermittedError,
     SourceUnavailableError,
@@ -382,3 +384,25 @@ def test_the_settings_of_a_source_come_back_as_they_were(crm: Crm) -> None:
     assert source.settings == crm.settings
     assert (state.outcome, state.polled_at) == ("", None)
     assert feeding.look(crm.stage.session, INDEX, source.name)[2] == 0
+
+
+def test_named_documents_of_files_are_read_wherever_they_stand(crm: Crm, folder: Path) -> None:
+    crm.feeding.add("dump", FileSettings(folder=str(folder)))
+    crm.feeding.poll("dump")
+    (folder / "2.jsonl").write_text('{"_id": "f1", "text": "newer"}\n', encoding="utf-8")
+    assert crm.feeding.changed("dump", ["f1", "f3"]).written == 1
+    assert crm.texts()["f1"] == "newer"
+
+
+def test_a_push_is_taken_once_under_its_key(crm: Crm) -> None:
+    changes: list[dict[str, Json]] = [{"id": "p", "text": "pushed"}, {"id": "q", "text": "too"}]
+    assert crm.feeding.push(changes, key="k").written == 2
+    crm.stage.write({"p": "written since"})
+    again = crm.feeding.push(changes, key="k")
+    assert (again.repeated, again.head) == (True, 2)
+    assert crm.texts()["p"] == "written since"
+    with pytest.raises(KeyReusedError):
+        crm.feeding.push([{"id": "p", "delete": True}], key="k")
+    crm.stage.clock.advance(timedelta(days=8))
+    assert crm.feeding.push([{"id": "p", "delete": True}], key="k").written == 1
+    assert crm.texts() == {"q": "too"}

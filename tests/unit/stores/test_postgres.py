@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
@@ -27,13 +28,15 @@ from repoint.domain.errors import (
     StoreUnavailableError,
     UnsupportedError,
 )
-from repoint.domain.ids import IndexName, Lsn, ProcessId
+from repoint.domain.ids import IndexName, Lsn, ProcessId, SourceName
 from repoint.ports.clock import Clock
 from repoint.stores.sql import postgres, schema
 from repoint.stores.sql.every_table import metadata
 from repoint.stores.sql.postgres import PostgresStore
 from repoint.testing.postgres import PostgresServer
 from repoint.testing.store import at_once
+from repoint.testing.store_feeding import SOURCE
+from repoint.testing.store_references import KEEPER
 from repoint.testing.store_samples import (
     ANNA,
     DOCS,
@@ -192,6 +195,19 @@ def test_code_that_is_too_old_for_the_schema_is_refused(postgres_url: str) -> No
 
     with pytest.raises(UnsupportedError, match="newer"), opened(postgres_url):
         pass
+
+
+def test_a_source_that_keeps_its_content_shuts_out_code_that_knows_none(
+    postgres_url: str,
+) -> None:
+    with opened(postgres_url) as store:
+        with_index(store)
+        with store.begin() as tx:
+            tx.sources.add(SOURCE)
+        assert raw(postgres_url, "SELECT oldest FROM store_state") == [(schema.OLDEST,)]
+        with store.begin() as tx:
+            tx.sources.add(replace(KEEPER, name=SourceName("keeper")))
+    assert raw(postgres_url, "SELECT oldest FROM store_state") == [(10,)]
 
 
 def test_the_schema_of_another_program_is_left_alone(postgres_server: PostgresServer) -> None:
