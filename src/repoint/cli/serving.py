@@ -1,4 +1,4 @@
-"""``repoint serve``: the route over HTTP."""
+"""``repoint serve``: the route over HTTP, and pushes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Give routes over HTTP until told to stop: read, waited for, or as a stream.
+    """Give routes over HTTP, and take pushes, until told to stop.
 
     Beyond this machine every request needs a key (table http_keys in repoint.toml).
     """
