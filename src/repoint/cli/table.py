@@ -103,7 +103,7 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "render": Entry("rendering", "Write the route into a file, for what is deployed anew."),
         "serve": Entry(
             "serving",
-            "Give routes over HTTP until told to stop: read, waited for, or as a stream.",
+            "Give routes over HTTP, and take pushes, until told to stop.",
         ),
         "store": Entry("stores", "Show where the control store is, and move it to PostgreSQL."),
         "reconcile": Entry("workspace", "Finish what a crash left half done."),
