@@ -63,10 +63,10 @@ def evaluate(  # noqa: PLR0913 - what is asked, of whom, beside whom
         _require_comparable(stored, asked, options)
     releases = [release] if other is None else [release, other]
     if options.wish is not None:
-        require_answers(asked, options.wish, releases)
         session.judges.judge(options.judge)  # before hours of asking, not after
         if options.answer_with:
             session.judges.answerer(options.answer_with)
+        require_answers(asked, options.wish, releases)
     spaces = [session.spaces.open(one) for one in releases]
     runs = ask_all(session, spaces, asked, options=options, progress=progress)
     mine = replace(runs[0], name=options.save_as)
