@@ -83,7 +83,7 @@ def _measured(
 
 def _grounded(door: Door, report: Report, found: GroundingReport) -> None:
     made = report.evaluation
-    answers = found.candidate.answered_by or f"the answers of {made.query_set}"
+    answers = found.candidate.answered_by or f"the answers in {made.query_set}"
     door.out.say(
         f"what the first {found.passages} passages support of {answers}, by {found.judge} "
         f"({found.identity}):"

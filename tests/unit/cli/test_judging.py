@@ -157,7 +157,7 @@ def test_citations_and_answers_are_measured_printed_and_kept(judged: Shell) -> N
     ).stdout
     assert "the first 5 retrieved sources against the expected citations of 24" in printed
     assert "CitationF1@5" in printed
-    assert "what the first 5 passages support of the answers of rag, by lexical" in printed
+    assert "what the first 5 passages support of the answers in rag, by lexical" in printed
     assert "Groundedness" in printed
     assert "supported by the first 5 passages" in judged.ok("runs", "show", "docs", "rag1")
     shown = judged.json("queries", "show", "docs", "rag", "--limit", "1")

@@ -57,7 +57,8 @@ def evaluated(home: Path, *, judged: bool) -> Report:
                 source="a test",
                 expected={
                     query.id: Expected(
-                        citations={DocumentId(f"d{n}"): ()}, answer=f"It is number {n}. {EVIL} everywhere it goes."
+                        citations={DocumentId(f"d{n}"): ()},
+                        answer=f"It is number {n}. {EVIL} everywhere it goes.",
                     )
                     for n, query in enumerate(queries)
                 }
