@@ -160,13 +160,16 @@ def _questions(content: str, *, kind: str, source: str) -> Questions:
         kind=QuerySetKind(kind),
         source=source,
         expected={
-            QueryId(query): Expected(
-                answer=one["answer"],
-                citations={
-                    DocumentId(document): tuple(Span(start=a, end=b) for a, b in spans)
-                    for document, spans in one["citations"].items()
-                },
-            )
-            for query, one in cast("dict[str, _Expected]", tree.get("expected", {})).items()
+            QueryId(query): _expected(one) for query, one in tree.get("expected", {}).items()
+        },
+    )
+
+
+def _expected(tree: _Expected) -> Expected:
+    return Expected(
+        answer=tree["answer"],
+        citations={
+            DocumentId(document): tuple(Span(start=a, end=b) for a, b in spans)
+            for document, spans in tree["citations"].items()
         },
     )
