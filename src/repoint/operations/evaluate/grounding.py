@@ -33,7 +33,6 @@ from repoint.ports.judge import Answered, Answerer, Judge
 
 #: After so many failures in a row the rest is not asked.
 GIVE_UP: Final = 5
-_NOT_ASKED: Final = "not asked: too many failed in a row"
 
 Found = Mapping[QueryId, Sequence[Passage]]
 
@@ -54,12 +53,19 @@ class Streak:
     """Failures in a row, over everything that one evaluation asks a judge."""
 
     length: int = 0
+    #: Why the newest failed.
+    why: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def note(self, *, failed: bool) -> None:
-        """Count a failure, or begin anew."""
+    def failed(self, why: str) -> None:
+        """Count a failure."""
         with self.lock:
-            self.length = self.length + 1 if failed else 0
+            self.length, self.why = self.length + 1, why
+
+    def ended(self) -> None:
+        """Begin anew."""
+        with self.lock:
+            self.length = 0
 
     @property
     def is_over(self) -> bool:
@@ -203,7 +209,8 @@ class _Work:
 
     def _one(self, query: Query) -> _Outcome:
         if self._stopped or self._streak.is_over:
-            return _Outcome(query=query.id, support=None, why=_NOT_ASKED)
+            why = f"not asked after {GIVE_UP} failures in a row: {self._streak.why}"
+            return _Outcome(query=query.id, support=None, why=why)
         tokens = 0
         try:
             answered = self._answer(query)
@@ -211,10 +218,10 @@ class _Work:
             passages = self._found.get(query.id, ())
             verdict = self._judge.judge(query.text, answered.text, passages)
         except (BadInputError, InputRejectedError, UnavailableError) as error:
-            # A judge that is asked too much says so of this answer, one that is down of all.
-            self._streak.note(failed=not isinstance(error, BadInputError))
+            if not isinstance(error, BadInputError):  # which is the answer's own fault
+                self._streak.failed(_why(error))
             return _Outcome(query=query.id, support=None, why=_why(error), tokens=tokens)
-        self._streak.note(failed=False)
+        self._streak.ended()
         return _Outcome(query=query.id, support=verdict.support, tokens=tokens + verdict.tokens)
 
     def _answer(self, query: Query) -> Answered:

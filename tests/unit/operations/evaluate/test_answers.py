@@ -329,6 +329,7 @@ def test_a_judge_that_always_fails_is_given_up_and_is_no_zero(
     assert made.grounding is not None
     assert made.grounding.candidate.mean is None
     assert made.grounding.candidate.failed == 40
+    assert "not asked after 5 failures in a row: unavailable" in made.grounding.candidate.why
     assert list(made.grounding.figures) == []
     found = outcomes(stage, made, GroundednessGate(minimum=0.1))
     assert {one.outcome for one in found.values()} == {Outcome.ERROR}
