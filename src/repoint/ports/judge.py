@@ -27,7 +27,7 @@ class Answered:
 
 
 class Judge(Protocol):
-    """Says which sentences of an answer its passages support. Safe to use from many threads.
+    """Says which sentences of an answer its passages support [safe-in-threads].
 
     A judge that cannot tell raises; it never counts as unsupported what it did not judge
     [errors-are-not-zeros].
@@ -35,7 +35,7 @@ class Judge(Protocol):
 
     @property
     def identity(self) -> str:
-        """What judges, and by which version of its rules: verdicts are compared by it."""
+        """What judges, and by which version of its rules [identity-is-stable]."""
         ...
 
     @property
@@ -46,7 +46,7 @@ class Judge(Protocol):
     def judge(self, question: str, answer: str, passages: Sequence[Passage]) -> Verdict:
         """Return the verdict on every sentence of the answer [every-sentence-once].
 
-        Against no passage at all no sentence is supported.
+        Against no passage at all no sentence is supported [no-passage-no-support].
 
         Raises:
             BadInputError: the answer has no sentence to judge.
