@@ -7,7 +7,7 @@ question.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
@@ -77,9 +77,15 @@ def holds(passage: str, quote: str) -> bool:
     if not quote:
         return False
     least = max(1, round(len(quote) * HELD))
-    if quote in passage or (passage and passage in quote and len(passage) >= least):
+    if quote in passage or (len(passage) >= least and passage in quote):
         return True
-    return any(
-        passage.endswith(quote[:length]) or passage.startswith(quote[-length:])
-        for length in range(min(len(quote), len(passage)), least - 1, -1)
+    return any(quote.startswith(passage[at:]) for at in _places(passage, quote[:least])) or any(
+        quote.endswith(passage[: at + least]) for at in _places(passage, quote[-least:])
     )
+
+
+def _places(text: str, piece: str) -> Iterator[int]:
+    at = text.find(piece)
+    while at >= 0:
+        yield at
+        at = text.find(piece, at + 1)

@@ -42,3 +42,10 @@ def test_a_passage_stands_for_a_quote_of_which_it_holds_half(passage: str, held:
 
 def test_an_empty_quote_is_held_by_nothing() -> None:
     assert not holds("a passage", "")
+
+
+def test_long_texts_are_compared_in_no_time() -> None:
+    quote = "".join(f"word {n} of many. " for n in range(40_000))
+    assert holds(quote[300_000:], quote)
+    assert holds(f"before. {quote[:400_000]}", quote)
+    assert not holds(f"{quote[:300_000]} and no more", quote)
