@@ -118,20 +118,20 @@ def test_answers_made_of_a_document_go_and_its_citations_stay_nameless() -> None
 
 def test_a_run_keeps_its_verdicts_without_what_names_the_document() -> None:
     one, two = QueryId("q1"), QueryId("q2")
-    before = run()
-    assert before.grounding is not None
+    made = run()
+    assert made.grounding is not None
     reason = f'unavailable: it says "7" and {GONE.traces[0]}'
     before = replace(
-        before,
+        made,
         astray={one: frozenset({DocumentId("7"), DocumentId("9")}), two: frozenset()},
-        grounding=replace(before.grounding, failed={one: reason}),
+        grounding=replace(made.grounding, failed={one: reason}),
     )
 
     after = run_without(before, GONE, frozenset({two}))
 
     assert after.astray == {one: {DocumentId("erased-a"), DocumentId("9")}}
     assert after.grounding is not None
-    assert after.grounding.verdicts == before.grounding.verdicts
+    assert after.grounding.verdicts == made.grounding.verdicts
     assert after.grounding.failed == {one: 'unavailable: it says "erased-a" and (erased)'}
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from repoint.domain.errors import BadInputError, BadLineError, NotFoundError
 from repoint.domain.expected import Expected, Span
+from repoint.domain.ids import DocumentId
 from repoint.domain.queries import QuerySetKind
 from repoint.sources.queries import read_qrels, read_questions
 
@@ -18,6 +19,7 @@ def write(path: Path, *lines: object) -> Path:
     return path
 
 
+D1, D2 = DocumentId("d1"), DocumentId("d2")
 QUERIES = (
     {"_id": "q1", "text": "what helps?", "metadata": {"group": "treatment", "year": 2020}},
     {"_id": "q2", "text": "why?", "group": "cause"},
@@ -71,11 +73,11 @@ def test_a_query_may_say_what_its_answer_should_rest_on(tmp_path: Path) -> None:
     found = read_questions(file)
     assert found.expected == {
         "q1": Expected(
-            citations={"d1": (), "d2": (Span(start=0, end=9), Span(start=12, end=20))},
+            citations={D1: (), D2: (Span(start=0, end=9), Span(start=12, end=20))},
             answer="So.",
         ),
         "q2": Expected(answer="Thus."),
-        "q4": Expected(citations={"d1": ()}),
+        "q4": Expected(citations={D1: ()}),
     }
     assert [one.id for one in found.cited()] == ["q1", "q4"]
     assert [one.id for one in found.answered()] == ["q1", "q2"]
@@ -87,18 +89,17 @@ def test_what_is_expected_makes_another_version_and_nothing_expected_the_same(
     tmp_path: Path,
 ) -> None:
     plain = {"_id": "q1", "text": "why?"}
+    changes: list[dict[str, object]] = [
+        {},
+        {"answer": ""},
+        {"answer": "So."},
+        {"citations": ["d1", "d2"]},
+        {"citations": ["d2", "d1"]},
+        {"citations": ["d1", {"document": "d2", "start": 1, "end": 2}]},
+    ]
     digests = [
         read_questions(write(tmp_path / f"{place}.jsonl", {**plain, **more})).digest()
-        for place, more in enumerate(
-            (
-                {},
-                {"answer": ""},
-                {"answer": "So."},
-                {"citations": ["d1", "d2"]},
-                {"citations": ["d2", "d1"]},
-                {"citations": ["d1", {"document": "d2", "start": 1, "end": 2}]},
-            )
-        )
+        for place, more in enumerate(changes)
     ]
     assert digests[0] == digests[1]
     assert digests[3] == digests[4]
