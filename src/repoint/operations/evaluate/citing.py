@@ -15,6 +15,7 @@ from repoint.domain.access import Action
 from repoint.domain.expected import holds
 from repoint.domain.ids import DocumentId, IndexName, QueryId
 from repoint.domain.queries import Query, Questions
+from repoint.operations.originals import filled
 from repoint.operations.session import Session, authorise
 from repoint.operations.spaces import Space
 from repoint.ports.backend import Hit
@@ -35,7 +36,7 @@ class Quotes:
 
     @staticmethod
     def read(session: Session, index: IndexName, questions: Questions) -> Quotes:
-        """Read them from the log; of sets without spans nothing is read."""
+        """Read them from the log, or where it says; of sets without spans nothing is read."""
         spanned = {
             query: {document: spans for document, spans in one.citations.items() if spans}
             for query, one in questions.expected.items()
@@ -84,7 +85,6 @@ def _texts(session: Session, index: IndexName, named: set[DocumentId]) -> dict[D
     for start in range(0, len(ordered), _BATCH):
         with session.store.read() as view:
             rows = view.log.get(index, ordered[start : start + _BATCH])
-        texts |= {
-            name: row.document.text for name, row in rows.items() if row.document is not None
-        }
+        whole = filled(session.spaces.originals, index, list(rows.values()))
+        texts |= {row.id: row.document.text for row in whole if row.document is not None}
     return texts
