@@ -81,7 +81,7 @@ class QdrantCollection:
         if limit <= 0:
             return []
         # An emptied slot has no vector, so nothing finds it, whatever else is asked for.
-        kept = self._kept(None if where is None else condition(where))
+        kept = self._kept(where)
         whole = exact or self._engine.is_local or self._spec.ann.kind is AnnKind.FLAT
         count = limit + 1
 
@@ -192,9 +192,9 @@ class QdrantCollection:
         del for_search
         self._engine.run(self._require_own, about=self._spec.name)
 
-    def _kept(self, condition: models.Condition | None) -> models.Filter | None:
+    def _kept(self, where: Filter | None) -> models.Filter | None:
         """Return what is searched among."""
-        return None if condition is None else models.Filter(must=[condition])
+        return None if where is None else models.Filter(must=[condition(where)])
 
     def _hit(self, point: models.ScoredPoint, score: float) -> Hit:
         return points.hit(point.payload, score)
