@@ -53,6 +53,5 @@ class TestQdrantFieldStory(StorySuite):
     @pytest.fixture
     def table(self) -> str:
         pytest.importorskip("qdrant_client", reason="run it with: make servers-test")
-        return (
-            f'kind = "qdrant"\nurl = "{URL}"\n[backends.main.options]\nstrategy = "vector_field"'
-        )
+        options = '[backends.main.options]\nstrategy = "vector_field"'
+        return f'kind = "qdrant"\nurl = "{URL}"\n{options}'

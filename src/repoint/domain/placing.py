@@ -16,7 +16,8 @@ from typing import Final
 from repoint.domain.errors import BadSpecError
 from repoint.domain.ids import CollectionName, IndexName
 from repoint.domain.release import Release, ReleaseState
-from repoint.domain.spec import ChunkUnit, ReleaseSpec, as_tree
+from repoint.domain.spec import ChunkUnit, ReleaseSpec
+from repoint.domain.spec_diff import spec_diff
 
 _BETWEEN: Final = "/"
 #: Groups of a spec that decide which objects there are, and what stands in them.
@@ -64,38 +65,20 @@ def require_same_objects(release: Release, others: Iterable[Release]) -> None:
         there = place_of(other.collection)
         if there.vector_field is None or there.collection != place.collection:
             continue
-        for field, (mine, theirs) in _differences(release.spec, other.spec).items():
-            raise BadSpecError(
-                source="release spec",
-                field=field,
-                why=f"{mine!r}, but {theirs!r} in {other.name}, whose objects it would share",
-                hint="give it a collection of its own: in the spec, backend: NAME of a table "
-                "[backends.NAME] without strategy = vector_field",
-            )
+        for one in spec_diff(release.spec, other.spec):
+            if _decides(one.field, release.spec):
+                raise BadSpecError(
+                    source="release spec",
+                    field=one.field,
+                    why=f"{one.a!r}, but {one.b!r} in {other.name}, whose objects it "
+                    "would share",
+                    hint="give it a collection of its own: in the spec, backend: NAME of a "
+                    "table [backends.NAME] without strategy = vector_field",
+                )
 
 
-def _differences(mine: ReleaseSpec, theirs: ReleaseSpec) -> dict[str, tuple[object, object]]:
-    ours, others = as_tree(mine), as_tree(theirs)
-    wanted = [(group, name) for group in _DECIDING for name in _names(ours, others, group)]
-    if mine.chunking.unit is ChunkUnit.TOKENS and mine.chunking.size is not None:
-        wanted += [("model", name) for name in _TOKENIZER]
-    found = {}
-    for group, name in wanted:
-        pair = _field(ours, group, name), _field(others, group, name)
-        if pair[0] != pair[1]:
-            found[f"{group}.{name}"] = pair
-    return found
-
-
-def _names(ours: dict[str, object], others: dict[str, object], group: str) -> list[str]:
-    both: dict[str, None] = {}
-    for tree in (ours, others):
-        part = tree[group]
-        if isinstance(part, dict):
-            both |= dict.fromkeys(part)
-    return list(both)
-
-
-def _field(tree: dict[str, object], group: str, name: str) -> object:
-    part = tree[group]
-    return part.get(name) if isinstance(part, dict) else None
+def _decides(field: str, spec: ReleaseSpec) -> bool:
+    """Return whether a field decides which objects there are, or what stands in them."""
+    group, _, name = field.partition(".")
+    counts_tokens = spec.chunking.unit is ChunkUnit.TOKENS and spec.chunking.size is not None
+    return group in _DECIDING or (counts_tokens and group == "model" and name in _TOKENIZER)
