@@ -15,6 +15,7 @@ from repoint.backends.qdrant.engine import FIELDS_VERSION, LEAST_VERSION, Engine
 from repoint.backends.qdrant.shared import SharedQdrantCollection
 from repoint.domain.errors import (
     AlreadyExistsError,
+    BackendUnavailableError,
     CollectionMissingError,
     FingerprintMismatchError,
     MissingSettingError,
@@ -33,6 +34,11 @@ _DISTANCES: Final = {
     Distance.DOT: models.Distance.DOT,
     Distance.L2: models.Distance.EUCLID,
 }
+_INDEXED: Final = (
+    ("document", models.PayloadSchemaType.KEYWORD),
+    ("filled", models.PayloadSchemaType.BOOL),
+    ("lsn", models.PayloadSchemaType.INTEGER),
+)
 #: How the server's graph is built, by the names that specs use.
 _BUILD: Final = {"m": "m", "ef_construction": "ef_construct"}
 
@@ -62,21 +68,28 @@ class QdrantBackend:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do; in a folder it is for one process.
+        """What it can do beyond the common promises; in a folder it is for one process.
 
-        Where releases share objects, an alias names all of them and so no release, and a
-        collection of a team's is adopted through another table.
+        Whether a server ranks words, its version says; while it does not answer, it is taken
+        not to. Where releases share objects, an alias names all of them and so no release,
+        words would be ranked over the texts of all, and a team's collection is adopted
+        through another table.
         """
         able = CAPABILITIES
         if self._engine.is_local:
             able = replace(able, shared=False, approximate=False)
         if self._shares:
-            able = replace(able, shares_objects=True, aliases=False, adopts=False)
-        return able
+            return replace(
+                able, shares_objects=True, aliases=False, lexical=False, adopts=False
+            )
+        try:
+            return replace(able, lexical=self._engine.ranks_words())
+        except BackendUnavailableError:
+            return replace(able, lexical=False)
 
     def create(self, spec: CollectionSpec) -> QdrantCollection:
         """Make the collection, or open it when it is already there."""
-        _check(spec)
+        self._check(spec)
         build = {_BUILD[name]: int(value) for name, value in spec.ann.build.items()}
         params = models.VectorParams(
             size=spec.dimensions,
@@ -88,8 +101,6 @@ class QdrantBackend:
             place = self._place(client, spec.name)
             if place.vector_field is not None:
                 objects.make(client, place, spec, params)
-                if not self._engine.is_local:
-                    objects.index(client, place)
                 return
             if client.collection_exists(spec.name):
                 return
@@ -98,16 +109,21 @@ class QdrantBackend:
                 vectors_config={points.VECTOR: params},
                 metadata=points.metadata_of(spec),
             )
-            if not self._engine.is_local:
-                for field, kind in (
-                    ("document", models.PayloadSchemaType.KEYWORD),
-                    ("filled", models.PayloadSchemaType.BOOL),
-                    ("lsn", models.PayloadSchemaType.INTEGER),
-                ):
-                    client.create_payload_index(spec.name, field, kind, wait=True)
+
+        def index(client: QdrantClient) -> None:
+            place = self._place(client, spec.name)
+            wanted = _INDEXED if place.vector_field is None else objects.indexed(place)
+            for field, kind in () if self._engine.is_local else wanted:
+                client.create_payload_index(place.collection, field, kind, wait=True)
+            if spec.lexical:
+                ranked = models.TextIndexParams(type=models.TextIndexType.TEXT, scoring=True)
+                client.create_payload_index(spec.name, points.WORDS, ranked, wait=True)
 
         self._engine.run(create, about=spec.name)
-        return self.open(spec.name, fingerprint=spec.fingerprint)
+        collection = self.open(spec.name, fingerprint=spec.fingerprint)
+        # Whoever made it may have ended before this; what is there already stays as it is.
+        self._engine.run(index, about=spec.name)
+        return collection
 
     def open(self, name: CollectionName, *, fingerprint: Fingerprint) -> QdrantCollection:
         """Open a collection whose metadata carries this fingerprint."""
@@ -231,6 +247,21 @@ class QdrantBackend:
         """Close the client; collections stay."""
         self._engine.close()
 
+    def _check(self, spec: CollectionSpec) -> None:
+        if spec.lexical and (self._shares or place_of(spec.name).vector_field is not None):
+            raise UnsupportedError(
+                driver="qdrant",
+                what="hybrid search of objects that releases share",
+                hint="a table [backends.NAME] without strategy = vector_field has it",
+            )
+        if spec.lexical and not self._engine.ranks_words():
+            raise UnsupportedError(
+                driver="qdrant",
+                what="hybrid search with a server that ranks no words",
+                hint="1.20 or newer",
+            )
+        _check_graph(spec)
+
 
 def _shares(settings: BackendSettings) -> bool:
     strategy = settings.options.get("strategy", "collection")
@@ -249,9 +280,7 @@ def _shares(settings: BackendSettings) -> bool:
     return strategy == "vector_field"
 
 
-def _check(spec: CollectionSpec) -> None:
-    if spec.lexical:
-        raise UnsupportedError(driver="qdrant", what="hybrid search")
+def _check_graph(spec: CollectionSpec) -> None:
     if spec.ann.kind is AnnKind.IVF_FLAT:
         raise UnsupportedError(
             driver="qdrant", what="ann.kind ivf_flat", hint="known: auto, flat, hnsw"

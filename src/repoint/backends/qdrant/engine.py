@@ -25,6 +25,8 @@ T = TypeVar("T")
 LEAST_VERSION: Final = (1, 16)
 #: The first version that adds a named vector to a collection, and takes one away.
 FIELDS_VERSION: Final = (1, 18)
+#: The first that ranks words.
+RANKS_WORDS: Final = (1, 20)
 #: Seconds for one call.
 TIMEOUT_S: Final = 60
 _NOT_FOUND: Final = 404
@@ -45,6 +47,7 @@ class Engine:
         self._least_version = least_version
         self._lock = RLock()
         self._client: QdrantClient | None = None
+        self._version: tuple[int, ...] = ()
 
     @property
     def is_local(self) -> bool:
@@ -66,6 +69,17 @@ class Engine:
                 # The library advises a server for more than 20,000 points; so does the page.
                 warnings.simplefilter("ignore", UserWarning)
                 return call(client)
+
+    def ranks_words(self) -> bool:
+        """Return whether it has BM25: the library's own engine has, a server from 1.20 on.
+
+        Raises:
+            UnavailableError: the server did not answer.
+        """
+        if self.is_local:
+            return True
+        self.run(lambda client: client, about="the server")
+        return self._version >= RANKS_WORDS
 
     def close(self) -> None:
         """Close the client; the next call opens it again."""
@@ -97,17 +111,19 @@ class Engine:
             timeout=TIMEOUT_S,
             check_compatibility=False,
         )
-        version = str(client.info().version)
-        if tuple(map(int, version.split(".")[:2])) < self._least_version:
+        said = str(client.info().version)
+        version = tuple(map(int, said.split(".")[:2]))
+        if version < self._least_version:
             client.close()
             least = ".".join(map(str, self._least_version))
             with_fields = self._least_version == FIELDS_VERSION
             raise UnsupportedError(
                 driver="qdrant",
-                what=f"a server of version {version}"
+                what=f"a server of version {said}"
                 + (" with strategy = vector_field" if with_fields else ""),
                 hint=f"{least} or newer",
             )
+        self._version = version
         return client
 
     @contextlib.contextmanager

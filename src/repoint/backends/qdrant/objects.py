@@ -105,16 +105,15 @@ def make(
             client.update_collection(place.collection, vectors_config={field: diff})
 
 
-def index(client: QdrantClient, place: Place) -> None:
-    """Let the server find a field's cells by what they hold; there already is fine."""
+def indexed(place: Place) -> tuple[tuple[str, models.PayloadSchemaType], ...]:
+    """Return what of a payload the server is to find a field's points by."""
     field = str(place.vector_field)
-    for name, kind in (
+    return (
         ("document", models.PayloadSchemaType.KEYWORD),
         (path(field, "filled"), models.PayloadSchemaType.BOOL),
         (path(field, "apart"), models.PayloadSchemaType.BOOL),
         (path(field, "lsn"), models.PayloadSchemaType.INTEGER),
-    ):
-        client.create_payload_index(place.collection, name, kind, wait=True)
+    )
 
 
 def drop(client: QdrantClient, place: Place) -> None:
