@@ -57,9 +57,9 @@ class Capabilities:
     adopts: bool = False
     #: Says which grants of its database are missing: ``ports.privileges``.
     privileges: bool = False
-    #: Can put the vectors of an index's releases on the same objects: ``strategy``.
+    #: Can put the vectors of an index's releases on the same objects: the option ``strategy``.
     vector_fields: bool = False
-    #: Does so, as it is set up; see ``domain.placing``.
+    #: Does so, as it is set up here; see ``domain.placing``.
     shares_objects: bool = False
 
 

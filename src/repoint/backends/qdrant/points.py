@@ -168,10 +168,11 @@ def id_of(document: DocumentId, slot: int) -> str:
     return str(uuid5(_SPACE, f"{slot}:{_sound(document)}"))
 
 
-def lengths_of(spec: CollectionSpec, matrix: FloatMatrix) -> FloatVector:
+def lengths_of(spec: CollectionSpec, matrix: FloatMatrix) -> list[float]:
     """Return what each vector that comes back is multiplied with to be what was given."""
-    cosine = spec.distance is Distance.COSINE
-    return np.linalg.norm(matrix, axis=1) if cosine else np.ones(len(matrix))
+    if spec.distance is not Distance.COSINE:
+        return [1.0] * len(matrix)
+    return [float(length) for length in np.linalg.norm(matrix, axis=1)]
 
 
 def _point(

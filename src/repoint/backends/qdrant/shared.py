@@ -46,7 +46,7 @@ class SharedQdrantCollection(QdrantCollection):
                 if slot < len(entry.chunks):
                     content = points.content_of(entry, entry.chunks[slot])
                     vector, length = next(rows)
-                cell = Cell(lsn=entry.lsn, content=content, length=float(length), mark=mark)
+                cell = Cell(lsn=entry.lsn, content=content, length=length, mark=mark)
                 changes.append(
                     Change(document=entry.document, slot=slot, cell=cell, vector=vector)
                 )
