@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,7 +20,8 @@ from repoint.domain.errors import (
 )
 from repoint.domain.filters import Compare, Comparison, Not
 from repoint.domain.ids import CollectionName, DocumentId, Fingerprint, Lsn
-from repoint.domain.spec import ChunkingSpec, ModelSpec, ReleaseSpec
+from repoint.domain.readiness import Status
+from repoint.domain.spec import ChunkingSpec, HybridSpec, ModelSpec, ReleaseSpec
 from repoint.ports.backend import Backend, Collection
 from repoint.ports.settings import BackendSettings, Option
 from repoint.testing.collections import (
@@ -42,10 +44,10 @@ NEW = CollectionName("docs_objects/docs_v2_bbbbbbbbbbbb")
 X, Y = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
 
 
-def _opened(folder: Path, **options: Option) -> Backend:
+def _opened(folder: Path, *, url: str = "", **options: Option) -> Backend:
     from repoint.backends.qdrant import QdrantDriver  # noqa: PLC0415 - loads the library
 
-    settings = BackendSettings(name="q", folder=folder, options=options)
+    settings = BackendSettings(name="q", folder=folder, url=url, options=options)
     return QdrantDriver.from_settings(settings)
 
 
@@ -231,6 +233,78 @@ def test_a_newer_version_that_comes_between_stands(
     assert contents(new) == {("d", 0): 1, ("d", 1): 1}
 
 
+def test_a_vector_that_is_dropped_between_reading_and_replacing_is_left_behind(
+    monkeypatch: pytest.MonkeyPatch, backend: Backend, old: Collection, new: Collection
+) -> None:
+    """The server refuses the whole request then, and the next one is made without it."""
+    put(old, _version("d", 1, kind="a"))
+    put(new, _version("d", 1, kind="a"))
+    _refuse(monkeypatch, first=lambda: backend.drop(NEW), times=1)
+    put(old, _version("d", 7, kind="a"))
+    assert contents(old) == {("d", 0): 7, ("d", 1): 7}
+    assert all("docs_v2" not in str(one) for one in _raw(backend))
+
+
+def test_what_the_server_refuses_for_another_reason_is_said(
+    monkeypatch: pytest.MonkeyPatch, old: Collection
+) -> None:
+    put(old, _version("d", 1, kind="a"))
+    _refuse(monkeypatch, first=lambda: None, times=9)
+    with pytest.raises(BackendUnavailableError, match="400"):
+        put(old, _version("d", 7, kind="a"))
+    assert contents(old) == {("d", 0): 1, ("d", 1): 1}
+
+
+def _refuse(monkeypatch: pytest.MonkeyPatch, *, first: Callable[[], None], times: int) -> None:
+    """Let the server refuse writes of points, after something happened."""
+    from httpx import Headers  # noqa: PLC0415 - comes with the client
+    from qdrant_client import QdrantClient  # noqa: PLC0415 - not everywhere
+    from qdrant_client.http.exceptions import UnexpectedResponse  # noqa: PLC0415
+
+    write, left = QdrantClient.batch_update_points, [times]
+
+    def written(client: QdrantClient, *args: object, **kwargs: object) -> object:
+        if left[0] == 0:
+            return write(client, *args, **kwargs)  # type: ignore[arg-type]
+        remaining, left[0] = left[0], 0
+        first()
+        left[0] = remaining - 1
+        raise UnexpectedResponse(400, "Bad Request", b"Not existing vector name", Headers())
+
+    monkeypatch.setattr(QdrantClient, "batch_update_points", written)
+
+
+@pytest.mark.parametrize(("version", "is_refused"), [("1.17.9", True), ("1.18.0", False)])
+def test_a_server_that_cannot_add_vectors_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, *, is_refused: bool
+) -> None:
+    pytest.importorskip("qdrant_client", reason="run it with: make servers-test")
+    from repoint.backends.qdrant import engine  # noqa: PLC0415 - loads the library
+
+    class Server:
+        def __init__(self, **_: object) -> None:
+            self.closed = False
+
+        def info(self) -> SimpleNamespace:
+            return SimpleNamespace(version=version)
+
+        def get_collections(self) -> SimpleNamespace:
+            return SimpleNamespace(collections=[])
+
+        def close(self) -> None:
+            self.closed = True
+
+    monkeypatch.setattr(engine, "QdrantClient", Server)
+    opened = _opened(tmp_path, url="http://127.0.0.1:1", strategy="vector_field")
+    if is_refused:
+        with pytest.raises(UnsupportedError, match="vector_field") as caught:
+            opened.collections()
+        assert "1.18 or newer" in caught.value.hint
+    else:
+        assert opened.collections() == []
+    opened.close()
+
+
 def test_others_that_never_stop_are_said_so(
     monkeypatch: pytest.MonkeyPatch, old: Collection, new: Collection
 ) -> None:
@@ -372,6 +446,32 @@ def test_a_release_that_makes_other_objects_is_refused_before_anything_is_stored
     assert caught.value.field == "chunking.size"
     assert "backend: NAME" in caught.value.hint
     assert [one.name for one in docs.releases()] == ["v1"]
+
+
+def test_a_hybrid_release_is_refused_where_words_of_all_releases_stand_together(
+    workspace: Repoint,
+) -> None:
+    model = ModelSpec(provider="hashing", dimensions=32)
+    hybrid = ReleaseSpec(model=model, backend="main", hybrid=HybridSpec())
+    with pytest.raises(UnsupportedError, match="objects that releases share"):
+        workspace.index("docs").create_release("v2", hybrid)
+
+
+def test_a_dropped_release_is_gone_and_the_one_that_answers_is_whole(
+    workspace: Repoint,
+) -> None:
+    docs = workspace.index("docs")
+    bring_in_step(docs, "v2", dimensions=32)
+    docs.promote("v2", options=UNMEASURED)
+    before = docs.search("comets of d2", k=9).hits
+    docs.accept("v2")
+    docs.retire("v1")
+    docs.drop("v1")
+    assert docs.search("comets of d2", k=9).hits == before
+    docs.delete(["d2"])
+    docs.sync("v2")
+    assert docs.diff("v2").clean
+    assert all(one.status is not Status.FAILED for one in docs.check())
 
 
 def test_the_route_names_the_vector_that_an_application_asks_with_its_own_client(

@@ -155,7 +155,8 @@ def set_pace(
 def _require_supported(release: Release, drivers: Drivers) -> None:
     capabilities = drivers.backend(release.spec.backend).capabilities
     if release.spec.hybrid is not None and not capabilities.lexical:
-        raise UnsupportedError(driver=capabilities.name, what="hybrid search")
+        shared = " of objects that releases share" if capabilities.shares_objects else ""
+        raise UnsupportedError(driver=capabilities.name, what=f"hybrid search{shared}")
     if release.spec.distance not in capabilities.distances:
         raise UnsupportedError(
             driver=capabilities.name, what=f"distance {release.spec.distance}"

@@ -50,7 +50,12 @@ def _rewrite(client: QdrantClient, place: Place, changes: Sequence[Change]) -> N
             for one in pending.values()
         ]
         try:
-            client.batch_update_points(place.collection, operations, wait=True)
+            client.batch_update_points(
+                place.collection,
+                operations,
+                wait=True,
+                ordering=models.WriteOrdering.STRONG,  # replicas decide in the same order
+            )
         except UnexpectedResponse as error:
             # Another release's vector may have been dropped since it was read.
             if error.status_code != HTTPStatus.BAD_REQUEST:
