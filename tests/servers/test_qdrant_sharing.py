@@ -383,6 +383,31 @@ def test_a_drop_that_was_killed_is_finished_by_the_next_command(
     assert backend.collections() == [NEW]
 
 
+def test_a_creation_that_was_killed_is_finished_by_the_next_one(
+    backend: Backend, old: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of it is dropped: another process may be making the same at this moment."""
+    from qdrant_client import QdrantClient  # noqa: PLC0415 - not everywhere
+
+    put(old, _version("d", 3, kind="a"))
+    with monkeypatch.context() as killed:
+        killed.setattr(
+            QdrantClient,
+            "create_vector_name",
+            lambda *_: (_ for _ in ()).throw(KeyboardInterrupt),
+        )
+        with pytest.raises(KeyboardInterrupt):
+            backend.create(spec(name=NEW, fingerprint=OTHER_SPACE))
+    with pytest.raises(CollectionMissingError):
+        backend.open(NEW, fingerprint=OTHER_SPACE)
+    with monkeypatch.context() as gone:
+        gone.setattr(
+            QdrantClient, "delete_vector_name", lambda *_: pytest.fail("it was dropped")
+        )
+        put(backend.create(spec(name=NEW, fingerprint=OTHER_SPACE)), _version("d", 3, kind="a"))
+    assert contents(old) == {("d", 0): 3, ("d", 1): 3}
+
+
 def test_erasing_a_document_in_both_leaves_nothing_of_it(
     backend: Backend, old: Collection, new: Collection
 ) -> None:

@@ -35,8 +35,10 @@ class Seen:
 
     #: The spec of its release; None: there is no such field.
     spec: CollectionSpec | None
-    #: Its vector is there and nobody is taking it away.
-    whole: bool
+    #: Its vector is there.
+    has_vector: bool = False
+    #: Somebody began to take it away.
+    is_going: bool = False
 
 
 def path(field: str, name: str) -> str:
@@ -53,15 +55,14 @@ def look(client: QdrantClient, place: Place) -> Seen:
     """Return what stands of a field."""
     field = str(place.vector_field)
     if not client.collection_exists(place.collection):
-        return Seen(spec=None, whole=False)
+        return Seen(spec=None)
     config = client.get_collection(place.collection).config
     vectors = frozenset(config.params.vectors or {})
     tree = _entries(config.metadata).get(field)
     if tree is None:
-        return Seen(spec=None, whole=False)
+        return Seen(spec=None)
     spec = points.spec_of({"repoint": tree}, CollectionName(str(tree.get("name"))))
-    whole = field in vectors and not tree.get("dropping")
-    return Seen(spec=spec, whole=whole)
+    return Seen(spec=spec, has_vector=field in vectors, is_going=bool(tree.get("dropping")))
 
 
 def require(client: QdrantClient, place: Place, name: CollectionName) -> CollectionSpec:
@@ -71,7 +72,7 @@ def require(client: QdrantClient, place: Place, name: CollectionName) -> Collect
         CollectionMissingError: there is no such field, or it is being dropped.
     """
     seen = look(client, place)
-    if seen.spec is None or not seen.whole:
+    if seen.spec is None or not seen.has_vector or seen.is_going:
         raise CollectionMissingError(collection=name)
     return seen.spec
 
@@ -79,7 +80,10 @@ def require(client: QdrantClient, place: Place, name: CollectionName) -> Collect
 def make(
     client: QdrantClient, place: Place, spec: CollectionSpec, params: models.VectorParams
 ) -> None:
-    """Add a field, to objects that stand or as the first of new ones; there already is fine."""
+    """Add a field, to objects that stand or as the first of new ones; there already is fine.
+
+    Several processes may do so at once, and one may end in the middle of it.
+    """
     field = str(place.vector_field)
     if not client.collection_exists(place.collection):
         client.create_collection(
@@ -88,14 +92,17 @@ def make(
             metadata={_ENTRY + field: points.tree_of(spec)},
         )
     seen = look(client, place)
-    if seen.spec is not None and not seen.whole:
-        drop(client, place)  # what somebody began to drop, or did not make to the end
+    if seen.is_going:
+        drop(client, place)
         make(client, place, spec, params)
         return
     if seen.spec is None:
         client.update_collection(
             place.collection, metadata={_ENTRY + field: points.tree_of(spec)}
         )
+    elif seen.spec.fingerprint != spec.fingerprint:
+        return  # opening it says so
+    if not seen.has_vector:
         dense = models.DenseVectorConfig(size=params.size, distance=params.distance)
         client.create_vector_name(
             place.collection, field, models.DenseVectorNameConfig(dense=dense)
