@@ -1,7 +1,7 @@
 """Attacks on points that releases share: none may change what another reads (INV-1, INV-2)."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -41,10 +41,11 @@ pytestmark = [pytest.mark.backend("qdrant vector field"), pytest.mark.engine]
 
 OLD = CollectionName("docs_objects/docs_v1_aaaaaaaaaaaa")
 NEW = CollectionName("docs_objects/docs_v2_bbbbbbbbbbbb")
+SHARING: Mapping[str, Option] = {"strategy": "vector_field"}
 X, Y = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
 
 
-def _opened(folder: Path, *, url: str = "", **options: Option) -> Backend:
+def _opened(folder: Path, options: Mapping[str, Option] = SHARING, *, url: str = "") -> Backend:
     from repoint.backends.qdrant import QdrantDriver  # noqa: PLC0415 - loads the library
 
     settings = BackendSettings(name="q", folder=folder, url=url, options=options)
@@ -54,7 +55,7 @@ def _opened(folder: Path, *, url: str = "", **options: Option) -> Backend:
 @pytest.fixture
 def backend(tmp_path: Path) -> Iterator[Backend]:
     pytest.importorskip("qdrant_client", reason="run it with: make servers-test")
-    opened = _opened(tmp_path / "vectors", strategy="vector_field")
+    opened = _opened(tmp_path / "vectors")
     yield opened
     opened.close()
 
@@ -265,7 +266,7 @@ def _refuse(monkeypatch: pytest.MonkeyPatch, *, first: Callable[[], None], times
 
     def written(client: QdrantClient, *args: object, **kwargs: object) -> object:
         if left[0] == 0:
-            return write(client, *args, **kwargs)  # type: ignore[arg-type]
+            return write(client, *args, **kwargs)
         remaining, left[0] = left[0], 0
         first()
         left[0] = remaining - 1
@@ -295,7 +296,7 @@ def test_a_server_that_cannot_add_vectors_is_refused(
             self.closed = True
 
     monkeypatch.setattr(engine, "QdrantClient", Server)
-    opened = _opened(tmp_path, url="http://127.0.0.1:1", strategy="vector_field")
+    opened = _opened(tmp_path, url="http://127.0.0.1:1")
     if is_refused:
         with pytest.raises(UnsupportedError, match="vector_field") as caught:
             opened.collections()
@@ -422,16 +423,16 @@ def test_erasing_a_document_in_both_leaves_nothing_of_it(
 def test_what_was_made_in_one_strategy_opens_in_the_other(tmp_path: Path) -> None:
     pytest.importorskip("qdrant_client", reason="run it with: make servers-test")
     own = CollectionName("docs_v0_cccccccccccc")
-    plain = _opened(tmp_path / "vectors")
+    plain = _opened(tmp_path / "vectors", {})
     put(plain.create(spec(name=own)), _version("d", 1, kind="a"))
     plain.close()
-    sharing = _opened(tmp_path / "vectors", strategy="vector_field")
+    sharing = _opened(tmp_path / "vectors")
     assert len(contents(sharing.open(own, fingerprint=SPACE))) == 2
     put(sharing.create(spec(name=OLD)), _version("e", 2, kind="a"))
     with pytest.raises(UnsupportedError, match="alias"):
         sharing.set_alias("docs", OLD)
     sharing.close()
-    plain = _opened(tmp_path / "vectors")
+    plain = _opened(tmp_path / "vectors", {})
     assert contents(plain.open(OLD, fingerprint=SPACE)) == {("e", 0): 2}
     assert sorted(plain.collections()) == [OLD, own]
     plain.close()
@@ -441,7 +442,7 @@ def test_what_was_made_in_one_strategy_opens_in_the_other(tmp_path: Path) -> Non
 def test_a_strategy_that_is_none_is_refused(tmp_path: Path, options: dict[str, Option]) -> None:
     pytest.importorskip("qdrant_client", reason="run it with: make servers-test")
     with pytest.raises(MissingSettingError, match="strategy"):
-        _opened(tmp_path, **options)
+        _opened(tmp_path, options)
 
 
 @pytest.fixture
