@@ -57,6 +57,10 @@ class Capabilities:
     adopts: bool = False
     #: Says which grants of its database are missing: ``ports.privileges``.
     privileges: bool = False
+    #: Can put the vectors of an index's releases on the same objects: the option ``strategy``.
+    vector_fields: bool = False
+    #: Does so, as it is set up here; see ``domain.placing``.
+    shares_objects: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
