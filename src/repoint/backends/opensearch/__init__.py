@@ -22,6 +22,7 @@ CAPABILITIES: Final = Capabilities(
     shared=True,
     approximate=True,
     distances=frozenset(Distance),
+    adopts=True,
 )
 
 
