@@ -23,6 +23,8 @@ CAPABILITIES: Final = Capabilities(
     approximate=True,
     distances=frozenset(Distance),
     adopts=True,
+    privileges=True,
+    names=True,
 )
 
 

@@ -55,12 +55,16 @@ class OpenSearchAdopter:
             layout, left_out = describing.layout_of(client, wish, index)
             mapping = client.indices.get_mapping(index=index)[index]["mappings"]
             self._require_ids(client, layout, mapping)
-            stands = aliases.targets(client, alias)
+            taken = aliases.in_the_way(client, alias)
+            if taken is None and set(aliases.targets(client, alias)) - {index}:
+                taken_by = f"an alias of {next(iter(aliases.targets(client, alias)))}"
+            else:
+                taken_by = taken.taken_by if taken else ""
             return Foreign(
                 layout=layout,
                 rows=int(client.count(index=index)["count"]),
                 dimensions=describing.vectors_of(mapping, layout)[0],
-                name_taken_by="" if set(stands) == {index} else _taken_by(client, alias),
+                name_taken_by=taken_by,
                 left_out=left_out,
                 named_by=wish.collection if wish.collection != index else "",
             )
@@ -214,13 +218,6 @@ class OpenSearchAdopter:
                     what=f"ids in {layout.id.name!r} that occur more than once, as {value!r}",
                     hint=hint,
                 )
-
-
-def _taken_by(client: OpenSearch, alias: str) -> str:
-    """Return what has the alias's name, or what a move would take from it."""
-    if client.indices.exists_alias(name=alias):
-        return aliases.obstacle(client, alias)
-    return f"index {alias}" if client.indices.exists(index=alias) else ""
 
 
 def _layout(spec: CollectionSpec) -> Layout:

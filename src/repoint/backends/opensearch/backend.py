@@ -13,6 +13,7 @@ from repoint.backends.opensearch.adopting import OpenSearchAdopter
 from repoint.backends.opensearch.collection import OpenSearchCollection, look
 from repoint.backends.opensearch.documents import physical
 from repoint.backends.opensearch.engine import Engine
+from repoint.backends.opensearch.gatekeeping import OpenSearchGatekeeper
 from repoint.domain.errors import (
     AlreadyExistsError,
     CollectionMissingError,
@@ -34,8 +35,13 @@ _UNKNOWN_TYPE: Final = "No handler for type [knn_vector]"
 class OpenSearchBackend:
     """One server or cluster, which any number of processes may use."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(
+        self, engine: Engine, *, application: Engine | None = None, name: str = ""
+    ) -> None:
         self._engine = engine
+        #: The server as applications see it; None where nobody said with which key.
+        self._application = application
+        self._name = name
 
     @staticmethod
     def from_settings(settings: BackendSettings) -> OpenSearchBackend:
@@ -53,7 +59,21 @@ class OpenSearchBackend:
                 setting=f"options.{min(settings.options)}",
                 why="this kind has no options",
             )
-        return OpenSearchBackend(Engine(url=settings.url, key=settings.api_key))
+        if settings.application_role:
+            raise MissingSettingError(
+                backend=settings.name,
+                setting="application_role",
+                why="this kind is asked with the application's own key: application_key_env",
+            )
+        application = None
+        if settings.application_key:
+            key = settings.application_key
+            application = Engine(url=settings.url, key=key, setting="application_key_env")
+        return OpenSearchBackend(
+            Engine(url=settings.url, key=settings.api_key),
+            application=application,
+            name=settings.name,
+        )
 
     @property
     def capabilities(self) -> Capabilities:
@@ -173,18 +193,32 @@ class OpenSearchBackend:
     def alias_target(self, alias: str) -> CollectionName | None:
         """Return the collection that the alias points at; another's by the server's name."""
         known = self._engine.run(lambda client: aliases.targets(client, alias), about=alias)
-        if not known:
-            return None
-        owners = {
-            spec.adopted.collection if spec.adopted else physical(spec.name): spec.name
-            for spec in self._specs()
-        }
-        names = [owners.get(index, CollectionName(index)) for index in known]
-        return CollectionName("+".join(sorted(names)))
+        names = [self._owner_of(index) or CollectionName(index) for index in known]
+        return CollectionName("+".join(sorted(names))) if names else None
+
+    def namekeeper(self) -> aliases.OpenSearchNamekeeper:
+        """Return what knows which names are taken."""
+        return aliases.OpenSearchNamekeeper(self._engine, owner_of=self._owner_of)
+
+    def gatekeeper(self) -> OpenSearchGatekeeper:
+        """Return what knows who may do what."""
+        return OpenSearchGatekeeper(
+            self._engine, application=self._application, backend=self._name
+        )
+
+    def _owner_of(self, index: str) -> CollectionName | None:
+        """Return the collection whose vectors are in an index, None where that is nobody's."""
+        for spec in self._specs():
+            held = spec.adopted.collection if spec.adopted else physical(spec.name)
+            if held == index:
+                return spec.name
+        return None
 
     def close(self) -> None:
         """Close the client; open handles connect again when they are used."""
         self._engine.close()
+        if self._application is not None:
+            self._application.close()
 
 
 def _check(spec: CollectionSpec) -> None:
