@@ -191,7 +191,7 @@ def test_what_repoint_itself_needs_is_asked_too(team: SecureTeam, tmp_path: Path
         missing = docs.grants("v1").missing
         assert {(one.role, one.on) for one in missing} == {(KEEPER, f"index {INDEX}")}
         assert {one.privilege for one in missing} == {
-            "indices:data/write/bulk[s]",
+            "indices:data/write/bulk[s], indices:data/write/index, indices:data/write/delete",
             "indices:data/write/delete/byquery",
             "indices:admin/aliases",
         }
