@@ -11,7 +11,7 @@ from tests.unit.cli.conftest import Shell
 
 from repoint.client import Repoint
 from repoint.domain.adoption import FieldKind
-from repoint.domain.errors import NotReadyError, UnsupportedError
+from repoint.domain.errors import ConflictError, NotReadyError, UnsupportedError
 from repoint.domain.readiness import Status
 from repoint.ports.adoption import Foreign, Wish, adopter_of
 from repoint.testing.adoption_story import adopt, open_workspace
@@ -197,6 +197,19 @@ def test_ids_that_occur_twice_are_refused(team: PlainTeam) -> None:
         looked(team)
     assert "--id-field _id" in caught.value.hint
     assert looked(team, id_field="_id").rows == 11
+
+
+def test_a_second_row_of_a_document_is_taken_in_by_nobody(
+    opened: Repoint, team: PlainTeam
+) -> None:
+    second = {"slug": "d1", "body": "another d1", "number": 1}
+    team.client.index(index=INDEX, id="again", body=second, params={"refresh": "true"})
+    docs = opened.index("docs")
+    with pytest.raises(ConflictError, match="two rows of document 'd1'"):
+        docs.adopted.absorb()
+    assert docs.search("another d1", k=1).hits[0].text != "another d1"
+    team.client.delete(index=INDEX, id="again", params={"refresh": "true"})
+    assert docs.adopted.absorb().clean
 
 
 def test_a_field_is_what_its_mapping_says_unless_its_rows_hold_more(team: PlainTeam) -> None:

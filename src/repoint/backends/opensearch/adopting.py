@@ -27,6 +27,7 @@ from repoint.domain.adoption import Bypass, BypassKind, Layout
 from repoint.domain.errors import (
     AlreadyExistsError,
     CollectionMissingError,
+    ConflictError,
     FingerprintMismatchError,
     UnsupportedError,
 )
@@ -129,14 +130,25 @@ class OpenSearchAdopter:
             self.opened(name).note(notes)
 
     def bypassed(self, name: CollectionName) -> Iterator[Bypass]:
-        """Yield what is not as it was noted: rows as they stand, then those that are gone."""
+        """Yield what is not as it was noted: rows as they stand, then those that are gone.
+
+        Raises:
+            ConflictError: there are two rows of one document.
+        """
         collection = self.opened(name)
         layout = _layout(collection.spec)
         positions = collection.positions()
         seen: set[DocumentId] = set()
         for page in collection.pages():
             for row in page:
-                seen.add(id_of(layout, row))
+                name = id_of(layout, row)
+                if name and name in seen:
+                    raise ConflictError(
+                        f"{layout.collection} has two rows of document {name!r}, one with the "
+                        f"id {row.id!r}",
+                        hint="each document is one row: delete one of them",
+                    )
+                seen.add(name)
                 if not collection.is_as_noted(row):
                     found = _bypass(layout, row, positions)
                     if found is not None:
