@@ -141,14 +141,14 @@ class OpenSearchAdopter:
         seen: set[DocumentId] = set()
         for page in collection.pages():
             for row in page:
-                name = id_of(layout, row)
-                if name and name in seen:
+                document = id_of(layout, row)
+                if document and document in seen:
                     raise ConflictError(
-                        f"{layout.collection} has two rows of document {name!r}, one with the "
+                        f"{layout.collection} has two rows of document {document!r}, one with the "
                         f"id {row.id!r}",
                         hint="each document is one row: delete one of them",
                     )
-                seen.add(name)
+                seen.add(document)
                 if not collection.is_as_noted(row):
                     found = _bypass(layout, row, positions)
                     if found is not None:
