@@ -144,8 +144,8 @@ class OpenSearchAdopter:
                 document = id_of(layout, row)
                 if document and document in seen:
                     raise ConflictError(
-                        f"{layout.collection} has two rows of document {document!r}, one with the "
-                        f"id {row.id!r}",
+                        f"{layout.collection} has two rows of document {document!r}, one of "
+                        f"them {row.id!r}",
                         hint="each document is one row: delete one of them",
                     )
                 seen.add(document)
