@@ -61,6 +61,8 @@ class Capabilities:
     vector_fields: bool = False
     #: Does so, as it is set up here; see ``domain.placing``.
     shares_objects: bool = False
+    #: Says what has the name that its alias would take: ``ports.naming``.
+    names: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
