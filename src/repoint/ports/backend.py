@@ -57,6 +57,8 @@ class Capabilities:
     adopts: bool = False
     #: Says which grants of its database are missing: ``ports.privileges``.
     privileges: bool = False
+    #: Says what has the name that its alias would take: ``ports.naming``.
+    names: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
