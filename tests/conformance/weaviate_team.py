@@ -44,7 +44,13 @@ class WeaviateTeam:
         return self.opened[-1]
 
     def make(self) -> None:
-        kinds = {"slug": "text", "body": "text", "topic": "text", "number": "int", "note": "text"}
+        kinds = {
+            "slug": "text",
+            "body": "text",
+            "topic": "text",
+            "number": "int",
+            "note": "text",
+        }
         hnsw = {"vectorIndexType": "hnsw"}
         named = {self.vector: {"vectorizer": {"none": {}}, **hnsw}}
         self.client.collections.create_from_dict(

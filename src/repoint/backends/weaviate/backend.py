@@ -20,6 +20,7 @@ from repoint.backends.weaviate.classes import (
 )
 from repoint.backends.weaviate.collection import WeaviateCollection
 from repoint.backends.weaviate.engine import Address, Engine
+from repoint.backends.weaviate.gatekeeping import WeaviateGatekeeper
 from repoint.backends.weaviate.names import class_name
 from repoint.backends.weaviate.naming import (
     NAME,
@@ -43,9 +44,14 @@ from repoint.ports.settings import BackendSettings
 class WeaviateBackend:
     """One server or cluster, or one tenant there. Any number of processes may use it."""
 
-    def __init__(self, engine: Engine, options: Options) -> None:
+    def __init__(
+        self, engine: Engine, options: Options, *, application_role: str = "", name: str = ""
+    ) -> None:
         self._engine = engine
         self._options = options
+        self._application_role = application_role
+        #: In ``repoint.toml``.
+        self._name = name
 
     @staticmethod
     def from_settings(settings: BackendSettings) -> WeaviateBackend:
@@ -56,7 +62,12 @@ class WeaviateBackend:
         """
         options = Options.of(settings)
         address = Address.of(settings.url, grpc_url=options.grpc, backend=settings.name)
-        return WeaviateBackend(Engine(address=address, api_key=settings.api_key), options)
+        return WeaviateBackend(
+            Engine(address=address, api_key=settings.api_key),
+            options,
+            application_role=settings.application_role,
+            name=settings.name,
+        )
 
     @property
     def capabilities(self) -> Capabilities:
@@ -218,6 +229,15 @@ class WeaviateBackend:
     def namekeeper(self) -> WeaviateNamekeeper:
         """Return what knows which names of aliases are taken."""
         return WeaviateNamekeeper(self._engine)
+
+    def gatekeeper(self) -> WeaviateGatekeeper:
+        """Return what knows who may do what."""
+        return WeaviateGatekeeper(
+            self._engine,
+            tenant=self._options.tenant,
+            application_role=self._application_role,
+            backend=self._name,
+        )
 
     def close(self) -> None:
         """Close the client; collections stay."""

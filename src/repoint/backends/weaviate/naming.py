@@ -48,6 +48,8 @@ class WeaviateNamekeeper:
 
 def taken_by(client: WeaviateClient, alias: str, *, theirs: str) -> str:
     """Return what has an alias's name; empty where it is free, or points at a class already."""
+    if NAME.fullmatch(class_name(alias)) is None:
+        return "no class or alias that Weaviate takes"
     found = _obstacle(client, class_name(alias), lambda target: target == theirs)
     return "" if found is None else found.taken_by
 
