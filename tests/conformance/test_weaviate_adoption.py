@@ -8,7 +8,6 @@ from tests.fakes.weaviate_peer.peer import Peer
 from weaviate import WeaviateClient
 
 from repoint.testing.adoption import AdoptionSuite
-from repoint.testing.adoption_story import AdoptionStorySuite
 
 pytest_plugins = ("tests.fakes.weaviate_peer.fixtures",)
 
@@ -24,21 +23,6 @@ def weaviate_team(
 
 
 class TestWeaviateAdopter(AdoptionSuite):
-    @pytest.fixture
-    def team(self, weaviate_team: WeaviateTeam) -> WeaviateTeam:
-        return weaviate_team
-
-
-class TestWeaviateUnnamedAdopter(AdoptionSuite):
-    """Of a class as older clients make it, whose only vectors have no name."""
-
-    @pytest.fixture
-    def team(self, weaviate_team: WeaviateTeam) -> WeaviateTeam:
-        weaviate_team.vector = ""
-        return weaviate_team
-
-
-class TestWeaviateAdoption(AdoptionStorySuite):
     @pytest.fixture
     def team(self, weaviate_team: WeaviateTeam) -> WeaviateTeam:
         return weaviate_team

@@ -84,6 +84,11 @@ class WeaviateTeam:
         )
         assert not done.has_errors, done.errors
 
+    def rename(self, name: str, other: str) -> None:
+        """Give a row another id."""
+        place = uuid5(NAMESPACE_URL, name)
+        self.client.collections.use(CLASS).data.update(place, properties={"slug": other})
+
     def delete(self, ids: Sequence[str]) -> None:
         named = Filter.by_id().contains_any([uuid5(NAMESPACE_URL, one) for one in ids])
         self.client.collections.use(CLASS).data.delete_many(named)

@@ -139,7 +139,9 @@ def properties_of(layout: Layout, document: Document) -> dict[str, Json]:
 
 def state_of(layout: Layout, properties: Properties) -> str:
     """Return what tells whether an object has another content than before."""
-    fields = [layout.text, *([] if layout.title is None else [layout.title]), *layout.metadata]
+    own = [] if has_own_ids(layout) else [layout.id]
+    titles = [] if layout.title is None else [layout.title]
+    fields = [*own, layout.text, *titles, *layout.metadata]
     seen = {
         one.name: value
         for one in fields

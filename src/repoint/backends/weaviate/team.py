@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from random import Random
@@ -14,7 +15,7 @@ from weaviate import WeaviateClient
 from weaviate.classes.data import DataObject
 from weaviate.classes.query import Filter as Where
 from weaviate.collections.classes.types import WeaviateProperties
-from weaviate.exceptions import UnexpectedStatusCodeError, WeaviateQueryError
+from weaviate.exceptions import UnexpectedStatusCodeError
 
 from repoint.backends.weaviate.classes import NOTE
 from repoint.backends.weaviate.layouts import (
@@ -39,6 +40,30 @@ AT_ONCE: Final = 8
 #: What ids of new objects are made from where documents have others.
 _SPACE: Final = UUID("6b0f6c1e-3f0c-4e57-8f0a-51d2e4a90b11")
 _NOT_FOUND: Final = 404
+_WORD: Final = re.compile(r"[^\W_]+")
+#: What the server may leave out of a text, unless its class says otherwise.
+STOPWORDS: Final = frozenset(
+    (
+        *(
+            "a",
+            "an",
+            "and",
+            "are",
+            "as",
+            "at",
+            "be",
+            "but",
+            "by",
+            "for",
+            "if",
+            "in",
+            "into",
+            "is",
+        ),
+        *("it", "no", "not", "of", "on", "or", "such", "that", "the", "their", "then", "there"),
+        *("these", "they", "this", "to", "was", "will", "with"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +87,7 @@ class TeamShelf(Shelf):
         self._vector = layout.vector or None
         self._text = layout.text.name
         self._shown = (PREFIX + NOTE, *names_of(layout))
+        self._stopwords: frozenset[str] | None = None
 
     def hit(self, found: Ranked, score: float) -> Hit:
         """Return a found object as a hit: as it was noted."""
@@ -215,28 +241,68 @@ class TeamShelf(Shelf):
         if has_own_ids(self._layout):
             places = [UUID(one) for one in documents]
             return self.by_ids(client, places, with_vectors=with_vectors)
+        elusive = [one for one in documents if self._is_elusive(client, one)]
+        places = self._looked_through(client, elusive)
+        found = self.by_ids(client, places, with_vectors=with_vectors)
+        others = sorted(set(documents) - set(elusive))
+        return found + self._asked(client, others, with_vectors=with_vectors)
+
+    def _asked(
+        self, client: WeaviateClient, documents: Sequence[DocumentId], *, with_vectors: bool
+    ) -> list[Found]:
+        """Return the objects that the server finds; of a text it may find more."""
+        if not documents:
+            return []
         kind = self._layout.id.kind
-        convert: Callable[[DocumentId], str | int | UUID] = (
-            int if kind is FieldKind.INTEGER else UUID if kind is FieldKind.UUID else str
-        )
-        values = [convert(one) for one in documents]
-        among = Where.by_property(self._layout.id.name).contains_any(values)  # type: ignore[arg-type]
-        try:
-            found = (
-                self.handle(client)
-                .query.fetch_objects(
-                    filters=among,
-                    limit=MOST,
-                    include_vector=with_vectors,
-                    return_properties=list(self._shown),
-                )
-                .objects
+        values: Sequence[str] | Sequence[int] | Sequence[UUID] = list(documents)
+        if kind is FieldKind.INTEGER:
+            values = [int(one) for one in documents]
+        elif kind is FieldKind.UUID:
+            values = [UUID(one) for one in documents]
+        found = (
+            self.handle(client)
+            .query.fetch_objects(
+                filters=Where.by_property(self._layout.id.name).contains_any(values),
+                limit=HEAVY_PAGE if with_vectors else MOST,
+                include_vector=with_vectors,
+                return_properties=list(self._shown),
             )
-        except WeaviateQueryError as error:
-            if "stopword" not in error.message:
-                raise
-            found = []
-        return list(found)
+            .objects
+        )
+        if len(found) < (HEAVY_PAGE if with_vectors else MOST):
+            return list(found)
+        if len(documents) == 1:
+            places = self._looked_through(client, documents)
+            return self.by_ids(client, places, with_vectors=with_vectors)
+        half = len(documents) // 2
+        return [
+            *self._asked(client, documents[:half], with_vectors=with_vectors),
+            *self._asked(client, documents[half:], with_vectors=with_vectors),
+        ]
+
+    def _is_elusive(self, client: WeaviateClient, document: DocumentId) -> bool:
+        """Return whether a text has no word that the server would look for."""
+        if self._layout.id.kind is not FieldKind.TEXT:
+            return False
+        if self._stopwords is None:
+            said = self.handle(client).config.get().inverted_index_config.stopwords
+            added, removed = (set(found or ()) for found in (said.additions, said.removals))
+            self._stopwords = frozenset((STOPWORDS | added) - removed)
+        return all(word in self._stopwords for word in _WORD.findall(document.lower()))
+
+    def _looked_through(
+        self, client: WeaviateClient, documents: Sequence[DocumentId]
+    ) -> list[UUID]:
+        """Return where documents are that no condition finds: all ids are looked at."""
+        wanted = set(documents)
+        if not wanted:
+            return []
+        return [
+            one.uuid
+            for page in self.pages(client, names=[self._layout.id.name], limit=MOST)
+            for one in page
+            if id_of(self._layout, one) in wanted
+        ]
 
     def _reservoir(self, client: WeaviateClient, random: Random, count: int) -> list[UUID]:
         kept: list[UUID] = []
