@@ -10,6 +10,7 @@ from tests.fakes.weaviate_peer.peer import Peer
 from weaviate import WeaviateClient
 
 from repoint.domain.adoption import BypassKind
+from repoint.domain.document import Json
 from repoint.domain.errors import UnsupportedError
 from repoint.testing.adoption import AdoptionSuite
 from repoint.testing.adoption_story import AdoptionStorySuite, adopt, open_workspace
@@ -55,7 +56,7 @@ def test_ids_without_a_word_that_the_server_would_look_for_are_found_again(
     with open_workspace(tmp_path / "home", weaviate_team) as opened:
         adopt(opened, weaviate_team)
         docs = opened.index("docs")
-        metadata = {"topic": "odd", "number": 1}
+        metadata: dict[str, Json] = {"topic": "odd", "number": 1}
         for text in ("one", "another"):
             docs.upsert(
                 [{"id": name, "text": text, "metadata": metadata} for name in odd], wait="all"
