@@ -77,7 +77,7 @@ class WeaviateCollection:
         self._spec = spec
         self._engine = engine
         self._tenant = tenant
-        self._shelf = Shelf(spec, tenant=tenant)
+        self._shelf: Shelf = Shelf(spec, tenant=tenant)
         #: Properties of fields that the class is known to have.
         self._fields: frozenset[str] = frozenset()
         #: How many chunks there were, and when that and whose it is was last looked at.
@@ -235,6 +235,11 @@ class WeaviateCollection:
         return self._spec.ann.kind is not AnnKind.FLAT
 
     @property
+    def _share(self) -> int:
+        """How many chunks one question may compare one by one."""
+        return SHARE
+
+    @property
     def _compares_all(self) -> bool:
         small = self._spec.ann.kind is AnnKind.AUTO and self._size <= SMALL
         return small or not self._has_graph
@@ -250,11 +255,11 @@ class WeaviateCollection:
         """Compare with every vector: share after share, each so small that the server does."""
         if not self._has_graph:
             return self._shelf.nearest(client, values, limit=limit, where=where)
-        shares = -(-max(self._size, 1) // SHARE)
+        shares = -(-max(self._size, 1) // self._share)
         found: list[Hit] = []
         for share in range(shares):
             begin, end = (PARTS * border // shares for border in (share, share + 1))
-            within = filled(begin=begin, end=end)
+            within = filled(begin=begin, end=end, prefix=self._shelf.prefix)
             kept = within if where is None else within & where
             found += self._shelf.nearest(client, values, limit=limit, where=kept)
         return _best(found, limit)
@@ -283,14 +288,16 @@ class WeaviateCollection:
     def _kept(self, client: WeaviateClient, where: Filter | None) -> FilterReturn | None:
         if where is None:
             return None
-        if properties_of(where) - self._fields:  # someone may have added it meanwhile
+        prefix = self._shelf.prefix
+        if properties_of(where, prefix=prefix) - self._fields:  # someone may have added it
             self._require_own(client)
-        return condition(where, self._fields)
+        return condition(where, self._fields, prefix=prefix)
 
     def _add(self, client: WeaviateClient, name: str) -> None:
         """Give the class a property; someone else may do so at the same time."""
         try:
-            self._shelf.handle(client).config.add_property(field_property(name))
+            made = field_property(name, prefix=self._shelf.prefix)
+            self._shelf.handle(client).config.add_property(made)
         except (UnexpectedStatusCodeError, WeaviateInvalidInputError):
             self._require_own(client)
             if name not in self._fields:
@@ -321,7 +328,10 @@ class WeaviateCollection:
                 expected=self._spec.fingerprint,
                 found=seen.spec.fingerprint if seen.spec else None,
             )
-        self._fields = seen.fields
+        self._keep(seen.fields)
+
+    def _keep(self, fields: frozenset[str]) -> None:
+        self._fields = fields
         self._owned = time.monotonic()
 
     def _require_all(self, client: WeaviateClient) -> None:
