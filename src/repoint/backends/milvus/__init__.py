@@ -24,6 +24,7 @@ CAPABILITIES: Final = Capabilities(
     approximate=True,
     distances=frozenset(Distance),
     snapshots=False,
+    adopts=True,
 )
 
 

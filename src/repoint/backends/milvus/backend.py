@@ -11,6 +11,7 @@ from pymilvus.client.types import LoadState
 from pymilvus.exceptions import MilvusException
 
 from repoint.backends.milvus import CAPABILITIES, rows
+from repoint.backends.milvus.adopting import MilvusAdopter, require_unaliased
 from repoint.backends.milvus.collection import MilvusCollection, look
 from repoint.backends.milvus.engine import TIMEOUT_S, Engine
 from repoint.backends.milvus.names import physical
@@ -24,7 +25,7 @@ from repoint.domain.errors import (
 )
 from repoint.domain.ids import CollectionName, Fingerprint
 from repoint.domain.spec import AnnKind
-from repoint.ports.backend import Capabilities, CollectionSpec
+from repoint.ports.backend import Capabilities, Collection, CollectionSpec
 from repoint.ports.settings import BackendSettings
 from repoint.ports.turns import turns_at
 
@@ -86,7 +87,7 @@ class MilvusBackend:
         except BackendUnavailableError:
             return replace(CAPABILITIES, lexical=False)
 
-    def create(self, spec: CollectionSpec) -> MilvusCollection:
+    def create(self, spec: CollectionSpec) -> Collection:
         """Make the collection, or open it when it is already there."""
         self._check(spec)
 
@@ -97,13 +98,15 @@ class MilvusBackend:
         self._engine.run(create, about=spec.name)
         return self.open(spec.name, fingerprint=spec.fingerprint)
 
-    def open(self, name: CollectionName, *, fingerprint: Fingerprint) -> MilvusCollection:
+    def open(self, name: CollectionName, *, fingerprint: Fingerprint) -> Collection:
         """Open a collection whose properties carry this fingerprint, and have it loaded."""
         spec = self._engine.run(lambda client: look(client, name), about=name)
         if spec is None or spec.fingerprint != fingerprint:
             raise FingerprintMismatchError(
                 collection=name, expected=fingerprint, found=spec.fingerprint if spec else None
             )
+        if spec.adopted is not None:
+            return self.adopter().opened(name)
         self._engine.run(lambda client: _loaded(client, spec), about=name)
         turns = turns_at((*self._engine.place, name))
         return MilvusCollection(spec=spec, engine=self._engine, turns=turns)
@@ -118,13 +121,7 @@ class MilvusBackend:
         def drop(client: MilvusClient) -> None:
             if not client.has_collection(physical(name), timeout=TIMEOUT_S):
                 return
-            listed = client.list_aliases(collection_name=physical(name), timeout=TIMEOUT_S)
-            if aliases := sorted(listed["aliases"]):
-                raise UnsupportedError(
-                    driver="milvus",
-                    what=f"dropping {name} while the alias {aliases[0]} points at it",
-                    hint="move or drop the alias first",
-                )
+            require_unaliased(client, physical(name))
             client.drop_collection(physical(name), timeout=TIMEOUT_S)
 
         self._engine.run(drop, about=name)
@@ -164,9 +161,11 @@ class MilvusBackend:
                 )
             if target not in names:
                 raise CollectionMissingError(collection=name)
+            spec = rows.carried(client.describe_collection(target, timeout=TIMEOUT_S))
+            place = spec.adopted.collection if spec and spec.adopted else target
             known = self._engine.alias_target(shown) is not None
             act = client.alter_alias if known else client.create_alias
-            act(target, shown, timeout=TIMEOUT_S)
+            act(place, shown, timeout=TIMEOUT_S)
 
         self._engine.run(move, about=name)
 
@@ -176,11 +175,23 @@ class MilvusBackend:
         if target is None:
             return None
 
-        def read(client: MilvusClient) -> CollectionSpec | None:
-            return rows.carried(client.describe_collection(target, timeout=TIMEOUT_S))
+        def read(client: MilvusClient) -> CollectionName:
+            spec = rows.carried(client.describe_collection(target, timeout=TIMEOUT_S))
+            return spec.name if spec is not None else self._named(client, target)
 
-        spec = self._engine.run(read, about=target)
-        return spec.name if spec is not None else CollectionName(target)
+        return self._engine.run(read, about=target)
+
+    def adopter(self) -> MilvusAdopter:
+        """Return what takes over collections that a team made itself."""
+        return MilvusAdopter(self._engine, collections=self.collections)
+
+    def _named(self, client: MilvusClient, place: str) -> CollectionName:
+        """Return the collection that stands in a place: an adopted one has another name."""
+        for name in self.collections():
+            spec = look(client, name)
+            if spec is not None and spec.adopted and spec.adopted.collection == place:
+                return name
+        return CollectionName(place)
 
     def close(self) -> None:
         """Close the client; open handles connect again when they are used."""
