@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pymilvus.milvus_client import IndexParams
 
 GIVEN = os.environ.get("REPOINT_MILVUS_URL", "")
+#: What opens that server, where it asks.
+TOKEN = os.environ.get("REPOINT_MILVUS_TOKEN", "")
 
 
 @contextlib.contextmanager
@@ -50,14 +52,26 @@ def milvus_url() -> Iterator[str]:
 def milvus_backend(url: str, folder: Path) -> Backend:
     from repoint.backends.milvus import MilvusDriver  # noqa: PLC0415 - loads the library
 
-    return MilvusDriver.from_settings(BackendSettings(name="m", folder=folder, url=url))
+    return MilvusDriver.from_settings(
+        BackendSettings(name="m", folder=folder, url=url, api_key=TOKEN)
+    )
+
+
+def milvus_table(url: str) -> str:
+    """Return the lines of the backend's table in ``repoint.toml``."""
+    key = '\napi_key_env = "REPOINT_MILVUS_TOKEN"' if TOKEN else ""
+    return f'kind = "milvus"\nurl = "{url}"\nalias_prefix = "search_"{key}'
+
+
+def milvus_client(url: str, token: str = TOKEN) -> MilvusClient:
+    from pymilvus import MilvusClient  # noqa: PLC0415 - may not be installed
+
+    return MilvusClient(uri=url, token=token)
 
 
 def emptied(url: str, *also: str) -> None:
     """Drop what repoint made there, and collections of these names."""
-    from pymilvus import MilvusClient  # noqa: PLC0415 - may not be installed
-
-    client = MilvusClient(uri=url)
+    client = milvus_client(url)
     for name in client.list_collections():
         if name not in also and "repoint" not in client.describe_collection(name)["properties"]:
             continue
@@ -81,7 +95,7 @@ class MilvusTeam:
 
     @property
     def table(self) -> str:
-        return f'kind = "milvus"\nurl = "{self.url}"\nalias_prefix = "search_"'
+        return milvus_table(self.url)
 
     def backend(self) -> Backend:
         return milvus_backend(self.url, self.folder)

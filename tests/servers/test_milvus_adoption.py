@@ -4,7 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.servers.milvus_team import DynamicMilvusTeam, MilvusTeam, emptied, milvus_url
+from tests.servers.milvus_team import (
+    DynamicMilvusTeam,
+    MilvusTeam,
+    emptied,
+    milvus_client,
+    milvus_url,
+)
 
 from repoint.testing.adoption import AdoptionSuite
 from repoint.testing.adoption_story import AdoptionStorySuite
@@ -19,10 +25,8 @@ def server_url() -> Iterator[str]:
 
 
 def teams(kind: type[MilvusTeam], url: str, folder: Path) -> Iterator[MilvusTeam]:
-    from pymilvus import MilvusClient  # noqa: PLC0415 - may not be installed
-
     emptied(url, "articles")
-    client = MilvusClient(uri=url)
+    client = milvus_client(url)
     yield kind(client, url, folder)
     client.close()
     emptied(url, "articles")

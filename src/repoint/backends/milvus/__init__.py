@@ -25,6 +25,7 @@ CAPABILITIES: Final = Capabilities(
     distances=frozenset(Distance),
     snapshots=False,
     adopts=True,
+    privileges=True,  # milvus-lite, which has no users, says that it has none
 )
 
 

@@ -14,6 +14,7 @@ from repoint.backends.milvus import CAPABILITIES, rows
 from repoint.backends.milvus.adopting import MilvusAdopter, require_unaliased
 from repoint.backends.milvus.collection import MilvusCollection, look
 from repoint.backends.milvus.engine import TIMEOUT_S, Engine
+from repoint.backends.milvus.gatekeeping import MilvusGatekeeper
 from repoint.backends.milvus.names import physical
 from repoint.domain.errors import (
     AlreadyExistsError,
@@ -48,8 +49,10 @@ _SEARCH: Final = {
 class MilvusBackend:
     """One database of a server, which any number of processes may use."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, application_role: str = "", name: str = "") -> None:
         self._engine = engine
+        self._application_role = application_role
+        self._name = name
 
     @staticmethod
     def from_settings(settings: BackendSettings) -> MilvusBackend:
@@ -73,17 +76,24 @@ class MilvusBackend:
                 url=settings.url,
                 token=settings.api_key,
                 database=str(settings.options.get("database", "")),
-            )
+            ),
+            application_role=settings.application_role,
+            name=settings.name,
         )
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do beyond the common promises; whether it ranks words, the server says.
+        """What it can do beyond the common promises, as far as the server has to say it.
 
-        While it does not answer, it is taken not to.
+        Whether it ranks words, and that milvus-lite has no grants. While it does not answer,
+        it is taken to rank none.
         """
         try:
-            return replace(CAPABILITIES, lexical=self._engine.ranks_words())
+            return replace(
+                CAPABILITIES,
+                lexical=self._engine.ranks_words(),
+                privileges=not self._engine.is_lite(),
+            )
         except BackendUnavailableError:
             return replace(CAPABILITIES, lexical=False)
 
@@ -184,6 +194,12 @@ class MilvusBackend:
     def adopter(self) -> MilvusAdopter:
         """Return what takes over collections that a team made itself."""
         return MilvusAdopter(self._engine, collections=self.collections)
+
+    def gatekeeper(self) -> MilvusGatekeeper:
+        """Return what knows who may do what."""
+        return MilvusGatekeeper(
+            self._engine, application_role=self._application_role, backend=self._name
+        )
 
     def _named(self, client: MilvusClient, place: str) -> CollectionName:
         """Return the collection that stands in a place: an adopted one has another name."""
