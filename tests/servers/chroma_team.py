@@ -67,6 +67,7 @@ class ChromaTeam:
         self.folder = folder
         self.database = database_of(url, folder)
         self.server = Server(Address(url=url, database=self.database))
+        self.opened: list[Backend] = []
 
     @property
     def table(self) -> str:
@@ -74,14 +75,22 @@ class ChromaTeam:
         return f'kind = "chroma"\nurl = "{self.url}"\n{options}'
 
     def backend(self) -> Backend:
-        return ChromaDriver.from_settings(
-            BackendSettings(
-                name="main",
-                folder=self.folder,
-                url=self.url,
-                options={"database": self.database},
+        self.opened.append(
+            ChromaDriver.from_settings(
+                BackendSettings(
+                    name="main",
+                    folder=self.folder,
+                    url=self.url,
+                    options={"database": self.database},
+                )
             )
         )
+        return self.opened[-1]
+
+    def close(self) -> None:
+        self.server.close()
+        for one in self.opened:
+            one.close()
 
     def put(self, rows: Iterable[TeamRow]) -> None:
         given = list(rows)

@@ -103,7 +103,7 @@ class MilvusTeam:
     def put(self, rows: Iterable[TeamRow]) -> None:
         if not self.client.has_collection("articles"):
             self.create()
-        if made := [self._row(one) for one in rows]:
+        if made := [self.made(one) for one in rows]:
             self.write(made)
 
     def write(self, rows: list[dict[str, object]]) -> None:
@@ -131,6 +131,15 @@ class MilvusTeam:
             for one in found
         }
 
+    def counted(self) -> int:
+        (found,) = self.client.query(
+            "articles",
+            filter="",
+            output_fields=["count(*)"],
+            consistency_level="Strong",
+        )
+        return int(found["count(*)"])
+
     def create(self, *, metric: str = "COSINE", dimensions: int = DIMENSIONS) -> None:
         from pymilvus import DataType, MilvusClient  # noqa: PLC0415 - may not be installed
 
@@ -149,7 +158,7 @@ class MilvusTeam:
         found.add_index("vector", index_type="HNSW", metric_type=metric, params=build)
         return found
 
-    def _row(self, one: TeamRow) -> dict[str, object]:
+    def made(self, one: TeamRow) -> dict[str, object]:
         return {
             "slug": one.id,
             "body": one.body,

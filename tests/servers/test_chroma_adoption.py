@@ -22,14 +22,14 @@ def server_url() -> Iterator[str]:
 def chroma_team(server_url: str, tmp_path: Path) -> Iterator[ChromaTeam]:
     team = ChromaTeam(server_url, tmp_path)
     yield team
-    team.server.close()
+    team.close()
 
 
 @pytest.fixture
 def keyed_team(server_url: str, tmp_path: Path) -> Iterator[ChromaTeam]:
     team = KeyedChromaTeam(server_url, tmp_path)
     yield team
-    team.server.close()
+    team.close()
 
 
 class TestChromaAdopter(AdoptionSuite):

@@ -7,7 +7,7 @@ from repoint.domain.errors import RepointError
 from repoint.domain.ids import IndexName, ReleaseName
 from repoint.domain.readiness import Finding, Status
 from repoint.domain.release import ReleaseState
-from repoint.operations import acknowledge, diff, renderings
+from repoint.operations import acknowledge, diff, privileges, renderings
 from repoint.operations.checks import behaviour, standing
 from repoint.operations.session import Session, authorise
 from repoint.operations.verify import SAMPLE
@@ -95,6 +95,7 @@ def check(session: Session, index: IndexName) -> list[Finding]:
         findings.extend(_of(role, finding) for finding in of_release)
     return [
         *findings,
+        *privileges.unasked(session, list(releases.values())),
         *renderings.findings(session, index),
         *_standbys(session, index, beside={one.name for one in releases.values()}),
     ]

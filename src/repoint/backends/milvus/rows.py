@@ -44,6 +44,20 @@ _SPEC: Final = "repoint"
 _HALF: Final = 16**8
 
 
+class Sealed(str):
+    """A text whose only part is itself.
+
+    The client looks at each part of what it is given for a text field, which of a plain text
+    are its characters: a sixth of all that this process does to write.
+    """
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the whole."""
+        return iter((str(self),))
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """One slot of an entry."""
@@ -83,13 +97,13 @@ def row(id_: str, slot: Slot, vector: FloatVector) -> Row:
     told, indexed = json.dumps(metadata, ensure_ascii=False), fields(metadata)
     fitting(f"metadata of {entry.document}", json.dumps(indexed))
     return {
-        "id": id_,
+        "id": Sealed(id_),
         "document": fitting("a document's id", entry.document),
-        "owner": owner(entry.document),
+        "owner": Sealed(owner(entry.document)),
         "slot": slot.number,
         "lsn": entry.lsn,
         "filled": chunk is not None,
-        "digest": chunk.digest if chunk else "",
+        "digest": Sealed(chunk.digest if chunk else ""),
         "text": fitting(f"chunk of {entry.document}", chunk.text if chunk else ""),
         "start": chunk.start if chunk else 0,
         "end": chunk.end if chunk else 0,
@@ -291,7 +305,7 @@ def _digest(text: str) -> str:
 
 
 def fitting(what: str, text: str) -> str:
-    """Return a text, once it is known that Milvus can hold it.
+    """Return a text, sealed, once it is known that Milvus can hold it.
 
     Raises:
         UnsupportedError: it is too long, or no valid Unicode.
@@ -310,4 +324,4 @@ def fitting(what: str, text: str) -> str:
             what=f"{size} bytes in one field ({what})",
             hint=f"at most {LONGEST:,}: give the release a chunking size",
         )
-    return text
+    return Sealed(text)

@@ -102,8 +102,12 @@ class MilvusTeamRows:
 
     def page(self, *, after: str | None, limit: int) -> list[TeamRow]:
         """Return the rows that follow a key, at most so many, with their vectors."""
-        page = self._range(after, limit, self._fields(with_vectors=True))[:limit]
-        return [row_of(self._layout, self._schema, raw) for raw in page]
+        fields = self._fields(with_vectors=True)
+        page: list[Row] = []
+        while len(page) < limit and (more := self._range(after, limit, fields)):
+            page += more
+            after = str(more[-1][self._key.name])
+        return [row_of(self._layout, self._schema, raw) for raw in page[:limit]]
 
     def nearest(
         self, values: FloatVector, *, limit: int, among: Sequence[str] | None

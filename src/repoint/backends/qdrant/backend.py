@@ -60,7 +60,7 @@ class QdrantBackend:
     def capabilities(self) -> Capabilities:
         """What it can do beyond the common promises; in a folder it is for one process."""
         if self._engine.is_local:
-            return replace(CAPABILITIES, shared=False, approximate=False)
+            return replace(CAPABILITIES, shared=False, approximate=False, served=False)
         return CAPABILITIES
 
     def create(self, spec: CollectionSpec) -> QdrantCollection:
