@@ -98,6 +98,7 @@ def check(session: Session, index: IndexName) -> list[Finding]:
     return [
         *findings,
         *(privileges.findings(session, list(releases.values())) if releases else []),
+        *privileges.unasked(session, list(releases.values())),
         *renderings.findings(session, index),
         *_standbys(session, index, beside={one.name for one in releases.values()}),
     ]

@@ -71,6 +71,24 @@ def findings(session: Session, releases: Sequence[Release]) -> list[Finding]:
     return found
 
 
+def unasked(session: Session, releases: Sequence[Release]) -> list[Finding]:
+    """Say of which servers nobody can ask who may do what."""
+    silent = {
+        one.spec.backend: None
+        for one in releases
+        for can in (session.spaces.backend(one).capabilities,)
+        if can.served and not can.privileges
+    }
+    return [
+        Finding(
+            check=CHECK,
+            status=Status.SKIPPED,
+            summary=f"{name} cannot say who may do what: nothing was checked there",
+        )
+        for name in silent
+    ]
+
+
 def _finding(report: PrivilegesReport) -> Finding:
     if missing := report.missing:
         first = missing[0]

@@ -53,6 +53,8 @@ class Capabilities:
     forgets: bool = False
     #: A scan shows one moment; without it, what is written meanwhile may be in it or not.
     snapshots: bool = True
+    #: A server has them, which decides whom it lets in; otherwise they are files or memory.
+    served: bool = True
     #: Takes over collections that somebody else made: ``ports.adoption``.
     adopts: bool = False
     #: Says which grants of its database are missing: ``ports.privileges``.

@@ -25,11 +25,9 @@ from repoint.backends.qdrant.layouts import (
     document_of,
     has_own_ids,
     id_of,
-    made_of,
     payload_of,
     state_of,
     vector_of,
-    was_made,
 )
 from repoint.backends.qdrant.noting import (
     BYPASSED,
@@ -40,6 +38,7 @@ from repoint.backends.qdrant.noting import (
     not_newer,
     notes_of,
 )
+from repoint.beside.signatures import made_of, was_made
 from repoint.domain.adoption import FieldKind, Layout
 from repoint.domain.document import Entry
 from repoint.domain.errors import UnsupportedError

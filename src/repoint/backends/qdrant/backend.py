@@ -77,7 +77,7 @@ class QdrantBackend:
         """
         able = CAPABILITIES
         if self._engine.is_local:
-            able = replace(able, shared=False, approximate=False)
+            able = replace(able, shared=False, approximate=False, served=False)
         if self._shares:
             return replace(
                 able, shares_objects=True, aliases=False, lexical=False, adopts=False
