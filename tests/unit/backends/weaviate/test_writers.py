@@ -45,6 +45,7 @@ def test_who_writes_alone_waits_for_all_and_lets_nobody_begin() -> None:
 def test_a_failed_write_gives_its_turn_back_and_a_class_has_one_set_of_writers() -> None:
     writers = writers_of("host:1/docs/")
     assert writers_of("host:1/docs/") is writers
+    empty: dict[str, str] = {}
     with pytest.raises(KeyError), writers.of([ONE]):
-        {}["no"]
+        print(empty["no"])
     assert blocked(writers, ONE).wait(5)
