@@ -47,5 +47,5 @@ def test_a_failed_write_gives_its_turn_back_and_a_class_has_one_set_of_writers()
     assert writers_of("host:1/docs/") is writers
     empty: dict[str, str] = {}
     with pytest.raises(KeyError), writers.of([ONE]):
-        print(empty["no"])
+        assert empty["no"] == ""
     assert blocked(writers, ONE).wait(5)
