@@ -93,7 +93,7 @@ class AdoptedWeaviateCollection(WeaviateCollection):
                 self._empty(client, emptied)
 
         if entries:
-            with self._writing.lock:
+            with self._writing.of(entry.document for entry in entries):
                 self._run(write)
             self._run(self._settle)
 
@@ -117,7 +117,7 @@ class AdoptedWeaviateCollection(WeaviateCollection):
             self._position(client, newest, emptied=False)
 
         if notes:
-            with self._writing.lock:
+            with self._writing.of(note.entry.document for note in notes):
                 self._run(write)
 
     def stored(
@@ -160,7 +160,7 @@ class AdoptedWeaviateCollection(WeaviateCollection):
             if emptied_below is not None:
                 self._beside.delete(client, Where.by_property(GUARD).less_than(emptied_below))
 
-        with self._writing.lock:
+        with self._writing.alone():
             self._run(delete)
 
     def positions(self) -> dict[DocumentId, tuple[Lsn, bool]]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from threading import Event, Lock
+from threading import Event
 from typing import Final, TypeVar
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 from weaviate import WeaviateClient
 from weaviate.classes.query import Filter as Where
@@ -26,6 +25,7 @@ from repoint.backends.weaviate.filters import (
 )
 from repoint.backends.weaviate.names import sound
 from repoint.backends.weaviate.shelf import MOST, Row, Shelf, groups, of_documents
+from repoint.backends.weaviate.writers import writers_of
 from repoint.domain.document import Entry
 from repoint.domain.errors import (
     BackendUnavailableError,
@@ -59,17 +59,6 @@ LOOK_S: Final = 0.02
 LOOKS: Final = 3_000
 
 
-class _Lock:
-    """A lock that lives as long as somebody holds it."""
-
-    def __init__(self) -> None:
-        self.lock = Lock()
-
-
-_LOCKS: Final[WeakValueDictionary[str, _Lock]] = WeakValueDictionary()
-_LOCKS_LOCK: Final = Lock()
-
-
 class WeaviateCollection:
     """One class. A handle sees what other processes write, at its next call."""
 
@@ -83,9 +72,9 @@ class WeaviateCollection:
         #: How many chunks there were, and when that and whose it is was last looked at.
         self._size = 0
         self._owned = float("-inf")
-        # Without conditional writes nothing may come between reading and writing: not in
-        # this process at least, whoever opened the class.
-        self._writing = _lock(f"{engine.address.key}/{spec.name}/{tenant}")
+        # Without conditional writes nothing may come between reading and writing a document:
+        # not in this process at least, whoever opened the class.
+        self._writing = writers_of(f"{engine.address.key}/{spec.name}/{tenant}")
 
     @property
     def spec(self) -> CollectionSpec:
@@ -108,7 +97,7 @@ class WeaviateCollection:
                 client, objects.written(self._spec, entries, matrix, standing=standing)
             )
 
-        with self._writing.lock:
+        with self._writing.of(entry.document for entry in entries):
             self._run(write)
         self._run(self._settle)
 
@@ -217,7 +206,7 @@ class WeaviateCollection:
                 self._shelf.delete(client, condition_)
 
         if conditions:
-            with self._writing.lock:
+            with self._writing.alone():
                 self._run(delete)
 
     def optimise(self, *, for_search: bool = True) -> None:
@@ -354,8 +343,3 @@ def _ties(found: Sequence[Hit], limit: int) -> bool:
 
 def _best(found: Sequence[Hit], limit: int) -> list[Hit]:
     return sorted(found, key=lambda one: (-one.score, one.document, one.slot))[:limit]
-
-
-def _lock(name: str) -> _Lock:
-    with _LOCKS_LOCK:
-        return _LOCKS.setdefault(name, _Lock())
