@@ -228,7 +228,8 @@ class MilvusTeamRows:
         place = len(found) - 1
         bound = self._upto(found[place])
         while (counted := self._count(_both(above, bound))) > 2 * size and place:
-            place //= 2
+            # Of rows that are drawn evenly, so many are as far as the wanted one.
+            place = min(place // 2, 3 * place * size // (2 * counted))
             bound = self._upto(found[place])
         if place == len(found) - 1 and counted == len(found):
             return found
