@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, assert_never
+from dataclasses import replace
+from typing import assert_never
 
-from repoint.domain.document import Json
 from repoint.domain.errors import BadInputError
 from repoint.domain.evaluation import index_recall, latency
-from repoint.domain.gates import Change, GateResult, Outcome, not_worse
+from repoint.domain.gates import GateResult, Outcome
+from repoint.domain.grounding import Grounding
 from repoint.domain.measures import Measure
 from repoint.domain.policy import (
+    CitationsGate,
     CostGate,
     EmptyAnswersGate,
     Gate,
+    GroundednessGate,
     IndexRecallGate,
     LatencyGate,
     LostDocumentsGate,
@@ -21,12 +23,9 @@ from repoint.domain.policy import (
     RecallGate,
     RelevanceGate,
 )
-from repoint.domain.queries import Query, groups
-from repoint.operations.evaluate import statistics
-from repoint.operations.evaluate.comparing import Comparison
-
-#: How often a gate may call a loss what is none, over all its parts together.
-FALSE_ALARM: Final = 0.005
+from repoint.operations.evaluate import answers
+from repoint.operations.evaluate.comparison import Comparison
+from repoint.operations.evaluate.holding import Compared, held
 
 
 def measures_of(policy: Policy) -> list[Measure]:
@@ -38,7 +37,7 @@ def measures_of(policy: Policy) -> list[Measure]:
     return [
         Measure.parse(gate.measure)
         for gate in policy.gates
-        if isinstance(gate, RelevanceGate | RecallGate)
+        if isinstance(gate, RelevanceGate | CitationsGate | RecallGate)
     ]
 
 
@@ -50,10 +49,12 @@ def judge(comparison: Comparison, policy: Policy, *, seed: int) -> list[GateResu
     return results
 
 
-def _judged(comparison: Comparison, gate: Gate, *, seed: int) -> list[GateResult]:  # noqa: PLR0911 - one line a kind
+def _judged(comparison: Comparison, gate: Gate, *, seed: int) -> list[GateResult]:  # noqa: C901, PLR0911 - one line a kind
     match gate:
-        case RelevanceGate():
+        case RelevanceGate() | CitationsGate():
             return _relevance(comparison, gate, seed=seed)
+        case GroundednessGate():
+            return _groundedness(comparison, gate, seed=seed)
         case RecallGate():
             return [_recall(comparison, gate)]
         case IndexRecallGate():
@@ -70,112 +71,83 @@ def _judged(comparison: Comparison, gate: Gate, *, seed: int) -> list[GateResult
             assert_never(never)
 
 
-def _relevance(comparison: Comparison, gate: RelevanceGate, *, seed: int) -> list[GateResult]:
-    parts: list[tuple[str, Sequence[Query]]] = [("", comparison.scored)]
-    if gate.groups:
-        found = groups(comparison.queries.questions.queries)
-        scored = {query.id for query in comparison.scored}
-        parts += [
-            (name, [query for query in members if query.id in scored])
-            for name, members in found.items()
-        ]
-        if not found:
-            return [
-                GateResult(
-                    gate=gate.gate,
-                    outcome=Outcome.FAIL,
-                    summary=f"query set {comparison.evaluation.query_set} has no groups",
-                )
-            ]
-    return [
-        _part(comparison, gate, name, queries, parts=len(parts), seed=seed)
-        for name, queries in parts
-    ]
-
-
-def _part(
-    comparison: Comparison,
-    gate: RelevanceGate,
-    group: str,
-    queries: Sequence[Query],
-    *,
-    parts: int,
-    seed: int,
-) -> GateResult:
-    name = f"{gate.gate}:{group}" if group else gate.gate
-    of = f" of {group!r}" if group else ""
-    if not queries:
-        # Of a set without any judgement nothing can be said; of one that has some, a group
-        # without is a gap that somebody left.
-        unjudged = not comparison.scored
-        return GateResult(
-            gate=name,
-            outcome=Outcome.INCONCLUSIVE if unjudged else Outcome.FAIL,
-            summary=f"no judged query{of}: no data is no pass",
-        )
+def _relevance(
+    comparison: Comparison, gate: RelevanceGate | CitationsGate, *, seed: int
+) -> list[GateResult]:
     try:
         measure = Measure.parse(gate.measure)
     except BadInputError as error:
-        return GateResult(gate=name, outcome=Outcome.ERROR, summary=error.message)
-    differences = comparison.differences([measure], queries)
-    change = _change(differences, gate, parts=parts, seed=seed)
-    outcome = not_worse(change, tolerance=gate.tolerance)
-    if len(queries) < gate.minimum_queries:
-        outcome = Outcome.INCONCLUSIVE
-    figures: dict[str, Json] = {
-        "measure": str(measure),
-        "queries": len(queries),
-        "difference": change.difference,
-        "low": change.low,
-        "high": change.high,
-        "fail_high": change.fail_high,
-        "tolerance": gate.tolerance,
-    }
-    summary = (
-        f"{measure}{of} changes by {change.difference:+.3f} "
-        f"[{change.low:+.3f}, {change.high:+.3f}] on {len(queries)} queries; "
-        f"{-gate.tolerance:+.3f} is tolerated"
+        return [_error(gate.gate, error.message)]
+    questions = comparison.queries.questions
+    compared = Compared(
+        gate=gate.gate,
+        measure=str(measure),
+        queries=questions.scored_by(measure),
+        asked=questions.queries,
+        query_set=comparison.evaluation.query_set,
+        lacks=_lacks(measure),
+        differences=lambda queries: comparison.differences([measure], queries),
     )
-    if outcome is Outcome.INCONCLUSIVE:
-        wanted = _wanted(differences, change, gate, parts=parts)
-        figures["queries_needed"] = wanted
-        summary += f"; about {wanted:,} queries would tell" if wanted else ""
-    return GateResult(gate=name, outcome=outcome, summary=summary, figures=figures)
+    return held(compared, gate, seed=seed)
 
 
-def _change(
-    differences: statistics.Floats, gate: RelevanceGate, *, parts: int, seed: int
-) -> Change:
-    """Return the difference with its interval, and with the bound that makes a loss sure.
+def _lacks(measure: Measure) -> str:
+    return "query with expected citations" if measure.is_of_citations else "judged query"
 
-    All parts must pass, so each may pass at the gate's own level. Any part may fail, so the
-    chance of a false alarm is shared between them (Bonferroni): whoever looks at ten groups
-    must not see a loss in one of them by chance ten times as often.
-    """
-    means = statistics.resampled_means(differences, seed=seed)[:, 0]
-    passing = statistics.interval(means, level=gate.confidence)
-    return Change(
-        difference=float(differences.mean()),
-        low=passing.low,
-        high=passing.high,
-        fail_high=statistics.upper_bound(differences, chance=FALSE_ALARM / parts),
+
+def _groundedness(
+    comparison: Comparison, gate: GroundednessGate, *, seed: int
+) -> list[GateResult]:
+    found = answers.pairs(comparison)
+    now = found.candidate
+    if now is None or (gate.judge and now.judge != gate.judge):
+        why = found.why if now is None else f"{now.judge} judged, not {gate.judge}"
+        return [_error(gate.gate, f"{why}: evaluate with --judge {gate.judge or 'NAME'}")]
+    floor: list[GateResult] = []
+    if gate.minimum is not None:
+        floor = [_grounded(gate, gate.minimum, now)]
+    if found.why or found.baseline is None:
+        return [*floor, _error(gate.gate, found.why)]
+    without = max((now, found.baseline), key=lambda one: one.failed_share)
+    if without.failed_share > gate.failed:
+        return [*floor, _error(gate.gate, _unjudged(without, gate))]
+    compared = Compared(
+        gate=gate.gate,
+        measure=answers.GROUNDEDNESS,
+        queries=found.queries,
+        asked=comparison.queries.questions.queries,
+        query_set=comparison.evaluation.query_set,
+        lacks="answer that was judged",
+        differences=found.differences,
     )
+    return [*floor, *held(compared, gate, seed=seed)]
 
 
-def _wanted(
-    differences: statistics.Floats, change: Change, gate: RelevanceGate, *, parts: int
-) -> int | None:
-    """Return how many queries would turn the doubt into a pass or a failure."""
-    rows = differences.shape[0]
-    if rows < 2:  # noqa: PLR2004 - one value has no spread
-        return gate.minimum_queries
-    spread = float(differences.std(ddof=1))
-    if change.difference >= -gate.tolerance:
-        effect, level = change.difference + gate.tolerance, gate.confidence
-    else:
-        effect, level = change.difference, 1.0 - 2.0 * FALSE_ALARM / parts
-    wanted = statistics.needed(spread, effect=effect, level=level)
-    return None if wanted is None else max(wanted, gate.minimum_queries)
+def _grounded(gate: GroundednessGate, minimum: float, now: Grounding) -> GateResult:
+    name = f"{gate.gate}:minimum"
+    if now.failed_share > gate.failed:
+        return _error(name, _unjudged(now, gate))
+    value, count = now.mean, len(now.verdicts)
+    if value is None:
+        return _no_data(name, "no answer was judged")
+    judged = _bounded(
+        name,
+        value >= minimum,
+        f"{value:.1%} of what {count} answers say is supported, at least {minimum:.1%}",
+        value=value,
+        limit=minimum,
+    )
+    if count >= gate.minimum_queries:
+        return judged
+    why = f"{judged.summary}; {count} answers are fewer than {gate.minimum_queries}"
+    return replace(judged, outcome=Outcome.INCONCLUSIVE, summary=why)
+
+
+def _unjudged(now: Grounding, gate: GroundednessGate) -> str:
+    return (
+        f"{len(now.failed)} of {now.asked} answers have no verdict, at most {gate.failed:.0%} "
+        f"may; for instance: {next(iter(now.failed.values()), '')}"
+    )
 
 
 def _recall(comparison: Comparison, gate: RecallGate) -> GateResult:
@@ -188,7 +160,7 @@ def _recall(comparison: Comparison, gate: RecallGate) -> GateResult:
         return GateResult(
             gate=gate.gate,
             outcome=Outcome.INCONCLUSIVE,
-            summary="no judged query: no data is no pass",
+            summary=f"no {_lacks(measure)}: no data is no pass",
         )
     value = sum(values) / len(values)
     return _bounded(
