@@ -148,8 +148,10 @@ def test_asking_changes_nothing(opened: Repoint, team: SecureTeam) -> None:
     places = [INDEX, docs.release("v1").collection]
     before = [team.client.indices.stats(index=one)["_all"] for one in places]
     rows, aliases = team.rows(), team.client.indices.get_alias(index=INDEX)
+    mapping = team.client.indices.get_mapping(index=INDEX)
     docs.grants("v1")
     assert team.client.indices.get_alias(index=INDEX) == aliases
+    assert team.client.indices.get_mapping(index=INDEX) == mapping
     after = team.rows()
     assert all(after[name].same(one) for name, one in rows.items())
     for place, then in zip(places, before, strict=True):

@@ -140,6 +140,9 @@ def _of_repoint(name: CollectionName, index: str) -> Iterator[_Need]:
     alias = {"remove": {"index": index, "alias": NOBODY}}
     for action, method, path, body in (
         ("indices:admin/mappings/get", "GET", f"/{index}/_mapping", None),
+        ("indices:admin/mapping/put", "PUT", f"/{index}/_mapping", {"properties": {}}),
+        ("indices:admin/aliases/get", "GET", f"/{index}/_alias", None),
+        ("indices:monitor/settings/get", "GET", f"/{index}/_settings", None),
         ("indices:data/read/search", "POST", f"/{index}/_search", _NOTHING),
         ("indices:data/read/mget", "POST", f"/{index}/_mget", {"ids": [NOBODY]}),
         ("indices:data/write/bulk", "POST", f"/{index}/_bulk", lines),
