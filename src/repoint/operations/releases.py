@@ -44,6 +44,7 @@ def create(
     Raises:
         AlreadyExistsError: the name is taken in this index.
         MissingModelError: the model cannot be opened here; nothing was stored.
+        BadSpecError: the model or reranker cannot take an option; nothing was stored.
         UnsupportedError: the backend lacks what the spec asks for; nothing was stored.
     """
     authorise(session, Action.CREATE_RELEASE, index)
@@ -61,6 +62,8 @@ def create(
         created_at=session.clock.now(),
     )
     _require_supported(release, drivers)
+    if whole.rerank is not None:
+        drivers.reranker(whole.rerank)  # what it cannot take is said now, not at the first sync
     embedding = Embedding(whole.model, drivers.embedder(whole.model), fingerprint)
     probes = probing.measure(embedding)
     with session.store.begin() as tx:
