@@ -18,6 +18,7 @@ from repoint.domain.document import Json
 from repoint.domain.gates import Outcome
 from repoint.domain.policy import Policy
 from repoint.domain.triggers import (
+    CanaryTrigger,
     EmptyAnswersTrigger,
     IndexRecallTrigger,
     LatencyTrigger,
@@ -77,6 +78,8 @@ def _parts(trigger: Trigger, groups: int) -> int:
             return 1 + (groups if trigger.groups else 0)
         case LatencyTrigger():
             return len(_limits(trigger))
+        case CanaryTrigger():
+            return int(trigger.failed is not None)  # its verdict has a chance of its own
         case ProviderErrorsTrigger():
             return 1 + (trigger.rate_limited is not None)
         case (
