@@ -36,6 +36,8 @@ class RelevanceGate:
     confidence: float = 0.95
     #: With fewer queries the gate says inconclusive, and with none it fails.
     minimum_queries: int = 20
+    #: What part of the baseline's mean a loss must be that a gate in doubt asks queries for.
+    loss: float = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

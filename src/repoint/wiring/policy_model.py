@@ -46,6 +46,13 @@ class RelevanceSection(Section):
     minimum_queries: int = Field(
         20, ge=2, description="With fewer queries the gate is inconclusive, as with none"
     )
+    loss: float = Field(
+        0.05,
+        gt=0,
+        le=1,
+        description="The part of the baseline's mean that, if it is lost, the number of "
+        "queries that a gate in doubt asks for would catch nine times in ten",
+    )
 
 
 class RecallSection(Section):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, assert_never
+from typing import assert_never
+
+import numpy as np
 
 from repoint.domain.document import Json
 from repoint.domain.errors import BadInputError
@@ -24,9 +26,7 @@ from repoint.domain.policy import (
 from repoint.domain.queries import Query, groups
 from repoint.operations.evaluate import statistics
 from repoint.operations.evaluate.comparing import Comparison
-
-#: How often a gate may call a loss what is none, over all its parts together.
-FALSE_ALARM: Final = 0.005
+from repoint.operations.evaluate.planning import FALSE_ALARM, Plan, plan
 
 
 def measures_of(policy: Policy) -> list[Measure]:
@@ -137,9 +137,13 @@ def _part(
         f"{-gate.tolerance:+.3f} is tolerated"
     )
     if outcome is Outcome.INCONCLUSIVE:
-        wanted = _wanted(differences, change, gate, parts=parts)
-        figures["queries_needed"] = wanted
-        summary += f"; about {wanted:,} queries would tell" if wanted else ""
+        baseline = comparison.baseline_scores[measure]
+        before = np.array([baseline[query.id] for query in queries])
+        wanted = plan(differences[:, 0], before, gate, parts=parts)
+        figures["queries_needed"] = wanted.needed
+        figures["queries_to_catch"] = wanted.catching
+        figures["queries_to_pass"] = wanted.passing
+        summary += _would_tell(wanted, gate)
     return GateResult(gate=name, outcome=outcome, summary=summary, figures=figures)
 
 
@@ -162,20 +166,13 @@ def _change(
     )
 
 
-def _wanted(
-    differences: statistics.Floats, change: Change, gate: RelevanceGate, *, parts: int
-) -> int | None:
-    """Return how many queries would turn the doubt into a pass or a failure."""
-    rows = differences.shape[0]
-    if rows < 2:  # noqa: PLR2004 - one value has no spread
-        return gate.minimum_queries
-    spread = float(differences.std(ddof=1))
-    if change.difference >= -gate.tolerance:
-        effect, level = change.difference + gate.tolerance, gate.confidence
-    else:
-        effect, level = change.difference, 1.0 - 2.0 * FALSE_ALARM / parts
-    wanted = statistics.needed(spread, effect=effect, level=level)
-    return None if wanted is None else max(wanted, gate.minimum_queries)
+def _would_tell(wanted: Plan, gate: RelevanceGate) -> str:
+    told = []
+    if wanted.catching is not None:
+        told.append(f"{wanted.catching:,} queries would catch a loss of {gate.loss:.1%}")
+    if wanted.passing is not None:
+        told.append(f"{wanted.passing:,} would pass an equal release")
+    return "; " + ", ".join(told) if told else ""
 
 
 def _recall(comparison: Comparison, gate: RecallGate) -> GateResult:
