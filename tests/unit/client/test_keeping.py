@@ -90,7 +90,9 @@ def test_an_option_that_a_driver_cannot_take_is_named_with_its_file_and_line(
         "rerank.options.length_share",
     )
     assert "1.5 is above 1" in error.message
-    with pytest.raises(BadSpecError, match=r"spec, line 1: model\.options\.sed: no such option"):
+    with pytest.raises(
+        BadSpecError, match=r"spec, line 1: model\.options\.sed: no such option"
+    ):
         docs.create_release(
             "v4", "model: {provider: hashing, dimensions: 8, options: {sed: 1}}"
         )
