@@ -11,7 +11,7 @@ BENCH ?=
 SCRIPTS := scripts/setup scripts/lock .ci/run
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo fmt lint types arch test check data-test servers-test campaign bench docs generated lock clean
+.PHONY: help setup demo fmt lint types arch test check pages-test data-test servers-test campaign bench docs generated lock clean
 
 help: ## print these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,10 +44,13 @@ arch: $(PY) ## the import contracts, and no dead code
 	$(PY) scripts/dead_code.py
 
 test: $(PY) ## every test that needs no server, judged data or long time (at most ten minutes)
-	$(PY) -m pytest $(SPREAD) -m "not campaign and not data" $(PYTEST)
+	$(PY) -m pytest $(SPREAD) -m "not campaign and not data and not pages" $(PYTEST)
 
 check: lint types arch ## what every commit must pass: lint, types, arch and the quick tests
-	$(PY) -m pytest $(SPREAD) -m "not campaign and not data and not slow and not models" $(PYTEST)
+	$(PY) -m pytest $(SPREAD) -m "not campaign and not data and not pages and not slow and not models" $(PYTEST)
+
+pages-test: $(PY) ## do what the pages of the documentation tell to do, and compare what is seen
+	$(PY) -m pytest $(SPREAD) tests/docs -m pages $(PYTEST)
 
 data-test: $(PY) ## the tests on judged data sets (REPOINT_DATA says where they are)
 	$(PY) -m pytest -m "data and not campaign" --timeout 900 $(PYTEST)

@@ -12,7 +12,7 @@ from repoint.ports.backend import Backend
 from repoint.ports.settings import BackendSettings
 from repoint.testing.backend import BackendSuite
 from repoint.testing.collection import CollectionSuite
-from repoint.testing.collections import NAME, OTHER_SPACE, Place, spec
+from repoint.testing.collections import NAME, OTHER_SPACE, Place, Version, put, spec
 from repoint.testing.story import StorySuite
 from repoint.wiring.clock import SystemClock
 from repoint.wiring.config import BackendConfig
@@ -65,6 +65,44 @@ def test_an_alias_does_not_take_a_collections_name(qdrant: Place) -> None:
     with pytest.raises(AlreadyExistsError, match="alias_prefix"):
         backend.set_alias("docs", NAME)
     assert backend.alias_target("docs") is None
+
+
+def test_words_are_ranked_after_it_was_opened_again(qdrant: Place) -> None:
+    backend = qdrant.opened()
+    texts = ("the harbour in a storm", "harbour master", "a recipe for bread")
+    collection = backend.create(spec(lexical=True))
+    for lsn, text in enumerate(texts):
+        put(
+            collection,
+            Version(document=f"d{lsn}", lsn=lsn, vectors=[(1.0, 0.0, 0.0)], texts=[text]),
+        )
+    backend.close()
+    again = backend.open(NAME, fingerprint=spec().fingerprint)
+    assert again.spec.lexical
+    hits = again.search_text("Harbour storm", limit=3)
+    assert [hit.document for hit in hits] == ["d0", "d1"]
+
+
+def test_an_index_of_words_that_a_crash_left_out_is_made(qdrant: Place) -> None:
+    from qdrant_client import QdrantClient  # noqa: PLC0415 - loads the library
+
+    backend = qdrant.opened()
+    kept = QdrantClient.create_payload_index
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(QdrantClient, "create_payload_index", _ended)
+        with pytest.raises(KeyboardInterrupt):
+            backend.create(spec(lexical=True))
+    assert QdrantClient.create_payload_index is kept
+    put(
+        backend.create(spec(lexical=True)),
+        Version(document="d", lsn=1, vectors=[(1.0, 0.0, 0.0)]),
+    )
+    found = backend.open(NAME, fingerprint=spec().fingerprint)
+    assert found.search_text("anything", limit=3) == []
+
+
+def _ended(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
 
 
 # The library leaves the lock's file to the garbage collector when it cannot have it.

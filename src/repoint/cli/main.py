@@ -7,12 +7,14 @@ import sys
 
 import typer
 
+from repoint import own_process
 from repoint.cli import failures
 from repoint.cli.app import app
 
 
 def main() -> int:
     """Run the command line and return its exit status."""
+    own_process.declare()
     # Starting makes many objects and hardly any garbage; a tenth of a rollback goes into
     # looking for it. What runs for long makes its own garbage long after this.
     gc.set_threshold(100_000, 50, 100)

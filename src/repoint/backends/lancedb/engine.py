@@ -7,6 +7,10 @@ note. While lancedb is imported, stand-ins take the place of these packages; aft
 are taken out again, so other code of this process gets the real ones. What lancedb picked
 from a stand-in turns into the real thing when it is first called.
 
+pyarrow looks for pandas when it makes its first array, and imports it where it is installed,
+which takes as long as all the rest. In a process of repoint's own nobody has a data frame, so
+it finds none there while lancedb is imported; asked for one later, it looks again.
+
 ``REPOINT_PLAIN_LANCEDB_IMPORT=1`` imports lancedb as it is.
 
 The engine writes warnings to standard error, at the levels that ``LANCEDB_LOG`` names when
@@ -28,10 +32,13 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Final, TypeVar
 
+from repoint import own_process
+
 T = TypeVar("T")
 
 CATALOGUES: Final = frozenset({"lance_namespace", "lance_namespace_urllib3_client"})
 DECORATORS: Final = "overrides"
+DATA_FRAMES: Final = "pandas"
 
 _LOG: Final = "LANCEDB_LOG"
 #: An index grows by parts with partitions of their own, in numbers that differ. When the
@@ -76,16 +83,24 @@ class _StandIn(ModuleType):
 class _StandIns(MetaPathFinder, Loader):
     """Finds stand-ins for the packages, for the one thread that imports lancedb."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, without: str = "") -> None:
         self._thread = threading.get_ident()
+        self._without = without
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Answer for the catalogues and the decorators, and for nothing else."""
+        """Answer for the catalogues and the decorators, and for nothing else.
+
+        Raises:
+            ModuleNotFoundError: the package is to be left out.
+        """
         del path, target
-        wanted = fullname.partition(".")[0] in CATALOGUES or fullname == DECORATORS
-        if not wanted or threading.get_ident() != self._thread:
+        if threading.get_ident() != self._thread:
+            return None
+        if fullname == self._without:
+            raise ModuleNotFoundError(f"{fullname} is left out", name=fullname)
+        if fullname.partition(".")[0] not in CATALOGUES and fullname != DECORATORS:
             return None
         return ModuleSpec(fullname, self, is_package=True)
 
@@ -117,7 +132,7 @@ def imported() -> ModuleType:
     loaded = sys.modules.keys() & {"lancedb", DECORATORS, *CATALOGUES}
     if loaded or os.environ.get("REPOINT_PLAIN_LANCEDB_IMPORT") == "1":
         return importlib.import_module("lancedb")
-    stand_ins = _StandIns()
+    stand_ins = _StandIns(without=DATA_FRAMES if own_process.declared() else "")
     collecting = gc.isenabled()
     gc.disable()  # an import makes many objects and no garbage
     sys.meta_path.insert(0, stand_ins)

@@ -17,7 +17,7 @@ from repoint.ports.settings import BackendSettings
 CAPABILITIES: Final = Capabilities(
     name="qdrant",
     aliases=True,
-    lexical=False,
+    lexical=True,  # of a server that is old enough not to, the backend says so
     conditional_writes=True,
     durable=True,
     shared=True,

@@ -14,6 +14,7 @@ from repoint.backends.qdrant.collection import QdrantCollection, look
 from repoint.backends.qdrant.engine import Engine
 from repoint.domain.errors import (
     AlreadyExistsError,
+    BackendUnavailableError,
     CollectionMissingError,
     FingerprintMismatchError,
     MissingSettingError,
@@ -29,6 +30,11 @@ _DISTANCES: Final = {
     Distance.DOT: models.Distance.DOT,
     Distance.L2: models.Distance.EUCLID,
 }
+_INDEXED: Final = (
+    ("document", models.PayloadSchemaType.KEYWORD),
+    ("filled", models.PayloadSchemaType.BOOL),
+    ("lsn", models.PayloadSchemaType.INTEGER),
+)
 #: How the server's graph is built, by the names that specs use.
 _BUILD: Final = {"m": "m", "ef_construction": "ef_construct"}
 
@@ -58,14 +64,21 @@ class QdrantBackend:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do beyond the common promises; in a folder it is for one process."""
+        """What it can do beyond the common promises; in a folder it is for one process.
+
+        Whether a server ranks words, its version says; while it does not answer, it is taken
+        not to.
+        """
         if self._engine.is_local:
             return replace(CAPABILITIES, shared=False, approximate=False)
-        return CAPABILITIES
+        try:
+            return replace(CAPABILITIES, lexical=self._engine.ranks_words())
+        except BackendUnavailableError:
+            return replace(CAPABILITIES, lexical=False)
 
     def create(self, spec: CollectionSpec) -> QdrantCollection:
         """Make the collection, or open it when it is already there."""
-        _check(spec)
+        self._check(spec)
 
         def create(client: QdrantClient) -> None:
             if client.collection_exists(spec.name):
@@ -82,16 +95,19 @@ class QdrantBackend:
                 },
                 metadata=points.metadata_of(spec),
             )
-            if not self._engine.is_local:
-                for field, kind in (
-                    ("document", models.PayloadSchemaType.KEYWORD),
-                    ("filled", models.PayloadSchemaType.BOOL),
-                    ("lsn", models.PayloadSchemaType.INTEGER),
-                ):
-                    client.create_payload_index(spec.name, field, kind, wait=True)
+
+        def index(client: QdrantClient) -> None:
+            for field, kind in () if self._engine.is_local else _INDEXED:
+                client.create_payload_index(spec.name, field, kind, wait=True)
+            if spec.lexical:
+                ranked = models.TextIndexParams(type=models.TextIndexType.TEXT, scoring=True)
+                client.create_payload_index(spec.name, points.WORDS, ranked, wait=True)
 
         self._engine.run(create, about=spec.name)
-        return self.open(spec.name, fingerprint=spec.fingerprint)
+        collection = self.open(spec.name, fingerprint=spec.fingerprint)
+        # Whoever made it may have ended before this; what is there already stays as it is.
+        self._engine.run(index, about=spec.name)
+        return collection
 
     def open(self, name: CollectionName, *, fingerprint: Fingerprint) -> QdrantCollection:
         """Open a collection whose metadata carries this fingerprint."""
@@ -178,10 +194,17 @@ class QdrantBackend:
         """Close the client; collections stay."""
         self._engine.close()
 
+    def _check(self, spec: CollectionSpec) -> None:
+        if spec.lexical and not self._engine.ranks_words():
+            raise UnsupportedError(
+                driver="qdrant",
+                what="hybrid search with a server that ranks no words",
+                hint="1.20 or newer",
+            )
+        _check_graph(spec)
 
-def _check(spec: CollectionSpec) -> None:
-    if spec.lexical:
-        raise UnsupportedError(driver="qdrant", what="hybrid search")
+
+def _check_graph(spec: CollectionSpec) -> None:
     if spec.ann.kind is AnnKind.IVF_FLAT:
         raise UnsupportedError(
             driver="qdrant", what="ann.kind ivf_flat", hint="known: auto, flat, hnsw"

@@ -81,44 +81,29 @@ class QdrantCollection:
         if limit <= 0:
             return []
         # An emptied slot has no vector, so nothing finds it, whatever else is asked for.
-        kept = self._kept(None if where is None else condition(where))
-        whole = exact or self._engine.is_local or self._spec.ann.kind is AnnKind.FLAT
-        count = limit + 1
-
-        def ask(client: QdrantClient) -> list[models.ScoredPoint]:
-            if time.monotonic() - self._owned > OWNED:
-                self._require_own(client)
-            answer = client.query_points(
-                self._place,
-                query=values.tolist(),
-                using=self._using,
-                query_filter=kept,
-                search_params=self._parameters(exact=whole, count=count),
-                limit=count,
-                with_payload=list(self._shown),
-            )
-            found: list[models.ScoredPoint] = answer.points
-            return found
-
-        while True:
-            found = self._engine.run(ask, about=self._spec.name)
-            if not whole and len(found) < count:
-                whole = True  # the graph may have lost its way among what the filter leaves
-            elif len(found) < count or found[limit - 1].score != found[count - 1].score:
-                break
-            else:
-                count *= 2
-        hits = [self._hit(one, self._score(one.score, values)) for one in found]
-        return sorted(hits, key=lambda one: (-one.score, one.document, one.slot))[:limit]
+        found = self._first(
+            values.tolist(),
+            using=self._using,
+            limit=limit,
+            where=where,
+            whole=exact or self._engine.is_local or self._spec.ann.kind is AnnKind.FLAT,
+        )
+        return _best([self._hit(one, self._score(one.score, values)) for one in found], limit)
 
     def search_text(self, text: str, *, limit: int, where: Filter | None = None) -> list[Hit]:
-        """Refuse: words are not ranked here."""
-        del text, limit, where
-        raise UnsupportedError(
-            driver="qdrant",
-            what=f"text search in {self._spec.name}",
-            hint="its capabilities say so: repoint backends",
-        )
+        """Return the chunks that share a word with the text, by the engine's BM25."""
+        if not self._spec.lexical:
+            raise UnsupportedError(
+                driver="qdrant",
+                what=f"text search in {self._spec.name}",
+                hint="give the release a hybrid section",
+            )
+        if limit <= 0 or not text.strip():
+            return []
+        # An emptied slot has no text.
+        words = models.TextQuery(text=text.encode("utf-8", "replace").decode())
+        found = self._first(words, using=points.WORDS, limit=limit, where=where, whole=True)
+        return _best([self._hit(one, one.score) for one in found], limit)
 
     def stored(
         self, documents: Sequence[DocumentId], *, with_vectors: bool = False
@@ -192,6 +177,44 @@ class QdrantCollection:
         del for_search
         self._engine.run(self._require_own, about=self._spec.name)
 
+    def _first(
+        self,
+        query: list[float] | models.TextQuery,
+        *,
+        using: str | None,
+        limit: int,
+        where: Filter | None,
+        whole: bool,
+    ) -> list[models.ScoredPoint]:
+        """Return the best points, and all that tie for the last place; ``whole`` is exact."""
+        kept = self._kept(None if where is None else condition(where))
+        count = limit + 1
+
+        def ask(client: QdrantClient) -> list[models.ScoredPoint]:
+            if time.monotonic() - self._owned > OWNED:
+                self._require_own(client)
+            by_vector = not isinstance(query, models.TextQuery)
+            answer = client.query_points(
+                self._place,
+                query=query,
+                using=using,
+                query_filter=kept,
+                search_params=self._parameters(exact=whole, count=count) if by_vector else None,
+                limit=count,
+                with_payload=list(self._shown),
+            )
+            found: list[models.ScoredPoint] = answer.points
+            return found
+
+        while True:
+            found = self._engine.run(ask, about=self._spec.name)
+            if not whole and len(found) < count:
+                whole = True  # the graph may have lost its way among what the filter leaves
+            elif len(found) < count or found[limit - 1].score != found[count - 1].score:
+                return found
+            else:
+                count *= 2
+
     def _kept(self, condition: models.Condition | None) -> models.Filter | None:
         """Return what is searched among."""
         return None if condition is None else models.Filter(must=[condition])
@@ -246,6 +269,10 @@ class QdrantCollection:
                 found=found.fingerprint if found else None,
             )
         self._owned = time.monotonic()
+
+
+def _best(hits: list[Hit], limit: int) -> list[Hit]:
+    return sorted(hits, key=lambda one: (-one.score, one.document, one.slot))[:limit]
 
 
 def look(client: QdrantClient, name: CollectionName) -> CollectionSpec | None:

@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 #: The first version that compares before it replaces, and keeps metadata of a collection.
 LEAST_VERSION: Final = (1, 16)
+#: The first that ranks words.
+RANKS_WORDS: Final = (1, 20)
 #: Seconds for one call.
 TIMEOUT_S: Final = 60
 _NOT_FOUND: Final = 404
@@ -35,6 +37,7 @@ class Engine:
         self._url, self._api_key, self._folder = url, api_key, folder
         self._lock = RLock()
         self._client: QdrantClient | None = None
+        self._version: tuple[int, ...] = ()
 
     @property
     def is_local(self) -> bool:
@@ -56,6 +59,17 @@ class Engine:
                 # The library advises a server for more than 20,000 points; so does the page.
                 warnings.simplefilter("ignore", UserWarning)
                 return call(client)
+
+    def ranks_words(self) -> bool:
+        """Return whether it has BM25: the library's own engine has, a server from 1.20 on.
+
+        Raises:
+            UnavailableError: the server did not answer.
+        """
+        if self.is_local:
+            return True
+        self.run(lambda client: client, about="the server")
+        return self._version >= RANKS_WORDS
 
     def close(self) -> None:
         """Close the client; the next call opens it again."""
@@ -87,12 +101,14 @@ class Engine:
             timeout=TIMEOUT_S,
             check_compatibility=False,
         )
-        version = str(client.info().version)
-        if tuple(map(int, version.split(".")[:2])) < LEAST_VERSION:
+        said = str(client.info().version)
+        version = tuple(map(int, said.split(".")[:2]))
+        if version < LEAST_VERSION:
             client.close()
             raise UnsupportedError(
-                driver="qdrant", what=f"a server of version {version}", hint="1.16 or newer"
+                driver="qdrant", what=f"a server of version {said}", hint="1.16 or newer"
             )
+        self._version = version
         return client
 
     @contextlib.contextmanager

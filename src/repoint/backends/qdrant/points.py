@@ -27,6 +27,8 @@ Payload: TypeAlias = Mapping[str, object]
 
 #: The vector's name: only one that has a name may be left out.
 VECTOR: Final = "chunk"
+#: The payload field whose words are ranked where the spec is lexical; emptied slots lack it.
+WORDS: Final = "text"
 #: What a hit needs, and what a stored row does.
 HIT: Final = ("document", "slot", "lsn", "text", "start", "end", "metadata")
 STORED: Final = ("document", "slot", "lsn", "digest")
@@ -113,6 +115,7 @@ def metadata_of(spec: CollectionSpec) -> dict[str, object]:
                 "build": dict(spec.ann.build),
                 "search": dict(spec.ann.search),
             },
+            "lexical": spec.lexical,
             **({"adopted": layout_tree(spec.adopted)} if spec.adopted else {}),
         }
     }
@@ -136,7 +139,7 @@ def spec_of(
                 build=tree["ann"]["build"],
                 search=tree["ann"]["search"],
             ),
-            lexical=False,
+            lexical=tree.get("lexical", False),
             adopted=layout_of(tree["adopted"]) if tree.get("adopted") else None,
         )
     except (KeyError, ValueError, TypeError):

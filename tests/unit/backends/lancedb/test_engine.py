@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 STAND_INS: Final = "('lance_namespace', 'lance_namespace_urllib3_client', 'overrides')"
 
 WHAT_WE_USE: Final = f"""
@@ -53,6 +55,21 @@ import repoint.backends.lancedb.engine
 import lancedb.db, lance_namespace
 assert before is lancedb
 assert lancedb.db.ListTablesResponse is lance_namespace.ListTablesResponse
+"""
+
+#: Of a folder with something that calls itself pandas; pyarrow takes it for too old a one.
+DATA_FRAMES: Final = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from repoint import own_process
+if sys.argv[2] == "own":
+    own_process.declare()
+import repoint.backends.lancedb.engine
+import pyarrow as pa
+pa.array([1, 2])
+assert ("pandas" in sys.modules) is (sys.argv[2] != "own"), sys.argv
+import pandas
+assert pandas.__version__ == "0.1"
 """
 
 FROM_THREADS: Final = """
@@ -142,6 +159,12 @@ def test_others_get_the_real_packages_afterwards() -> None:
 
 def test_a_variable_imports_the_engine_as_it_is() -> None:
     run(PLAINLY, REPOINT_PLAIN_LANCEDB_IMPORT="1")
+
+
+@pytest.mark.parametrize("whose", ["own", "another"])
+def test_only_a_process_of_our_own_leaves_data_frames_out(tmp_path: Path, whose: str) -> None:
+    (tmp_path / "pandas.py").write_text('__version__ = "0.1"\nclass DataFrame: ...\n')
+    run(DATA_FRAMES, str(tmp_path), whose)
 
 
 def test_an_engine_that_is_already_there_is_left_alone() -> None:
