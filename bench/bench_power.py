@@ -70,7 +70,7 @@ class Trials:
     lossy: int
 
 
-TRIALS: Final = Trials(equal=1_000, passing=50, lossy=200)
+TRIALS: Final = Trials(equal=500, passing=20, lossy=100)
 
 
 @dataclass(slots=True, kw_only=True)
