@@ -33,10 +33,10 @@ import numpy as np
 from bench.real_scores import GROUPS, MEASURE, Scores, scores
 
 from repoint.domain.gates import GateResult, Outcome
-from repoint.domain.ids import QueryId
+from repoint.domain.ids import DocumentId, QueryId
 from repoint.domain.policy import Policy, RelevanceGate
 from repoint.domain.queries import Query
-from repoint.operations.evaluate.comparing import Comparison
+from repoint.operations.evaluate.comparison import Comparison
 from repoint.operations.evaluate.gating import judge
 from repoint.operations.evaluate.statistics import Floats
 
@@ -262,7 +262,8 @@ def _judged(real: Scores, drawn: Drawn, policy: Policy = POLICY) -> list[GateRes
             queries.append(Query(id=name, text=name, group=str(group)))
             before[name], now[name] = there, here
     comparison: Comparison = real.comparison
-    questions = replace(comparison.queries.questions, queries=queries)
+    judged = {one.id: {DocumentId("d"): 1} for one in queries}
+    questions = replace(comparison.queries.questions, queries=queries, qrels=judged)
     simulated = replace(
         comparison,
         queries=replace(comparison.queries, questions=questions),

@@ -29,7 +29,7 @@ from repoint.domain.measures import Measure
 from repoint.domain.queries import Query, Questions, relevant
 from repoint.domain.spec import ReleaseSpec
 from repoint.operations.evaluate import Options
-from repoint.operations.evaluate.comparing import Comparison
+from repoint.operations.evaluate.comparison import Comparison
 from repoint.operations.evaluate.evaluating import read
 from repoint.operations.evaluate.statistics import Floats
 from repoint.operations.promote import PromoteOptions

@@ -29,7 +29,7 @@ from repoint.domain.errors import RepointError
 from repoint.domain.rollout import FINAL, FORWARD, TRANSITIONS, Phase
 from repoint.http.reference import http_reference
 from repoint.ports.backend import Capabilities
-from repoint.wiring.config import BackendConfig, Config
+from repoint.wiring.config import BackendConfig, ChatConfig, Config
 from repoint.wiring.drivers import BACKENDS
 from repoint.wiring.policy_reference import policy_reference
 from repoint.wiring.spec_reference import spec_reference
@@ -186,6 +186,10 @@ def config_reference() -> str:
         f"| `{name}` | {'needed' if default == 'null' else f'`{default}`'} | {meaning} |"
         for name, default, meaning in _settings(BackendConfig)
     )
+    chats = "\n".join(
+        f"| `{name}` | {'needed' if default == 'null' else f'`{default}`'} | {meaning} |"
+        for name, default, meaning in _settings(ChatConfig)
+    )
     return (
         "# Configuration\n\n`repoint.toml` lies in the workspace; `repoint init` writes it "
         "with every default. Unknown settings are refused.\n\n"
@@ -196,7 +200,12 @@ def config_reference() -> str:
         "must not be in a file stands in an environment variable, and no message shows it. "
         "`repoint backends` lists them all.\n\n"
         "| setting of `[backends.NAME]` | default | meaning |\n|---|---|---|\n"
-        f"{backends}\n\n## Environment\n\n"
+        f"{backends}\n\n## Language models\n\n`repoint evaluate --judge prod` asks the model "
+        "of the table `[chat.prod]`; so do `--answer-with` and a `groundedness` trigger that "
+        "names it. Nothing is sent to it otherwise. `lexical` is the name of the judge that "
+        "needs none.\n\n"
+        "| setting of `[chat.NAME]` | default | meaning |\n|---|---|---|\n"
+        f"{chats}\n\n## Environment\n\n"
         "| environment | meaning |\n|---|---|\n"
         "| `REPOINT_HOME` | the workspace, where `--home` is not given |\n"
         "| `REPOINT_ACTOR` | who acts, where `--actor` is not given |\n"

@@ -23,7 +23,8 @@ app = typer.Typer(rich_markup_mode=None)
     "evaluate",
     example="repoint evaluate docs v2 --queries clinic\n"
     "repoint evaluate docs v2 --queries clinic --baseline v1 -k 5 --html report.html\n"
-    "repoint evaluate docs v2 --queries clinic --save-as june --json",
+    "repoint evaluate docs v2 --queries clinic --save-as june --json\n"
+    "repoint evaluate docs v2 --queries faq --judge lexical",
     interrupted="nothing was stored",
 )
 def evaluate(  # noqa: PLR0913 - each is an option that people type
@@ -63,6 +64,28 @@ def evaluate(  # noqa: PLR0913 - each is an option that people type
         str,
         typer.Option("--save-as", metavar="NAME", help="Keep the run as a baseline for later."),
     ] = "",
+    judge: Annotated[
+        str,
+        typer.Option(
+            "--judge",
+            metavar="NAME",
+            help="Judge whether answers rest on their passages: lexical, or a [chat.NAME].",
+        ),
+    ] = "",
+    answer_with: Annotated[
+        str,
+        typer.Option(
+            "--answer-with",
+            metavar="NAME",
+            help="Have a [chat.NAME] make the answers, by each release's prompt.",
+        ),
+    ] = "",
+    passages: Annotated[
+        int,
+        typer.Option(
+            "--passages", metavar="N", min=1, max=100, help="How many count as sources."
+        ),
+    ] = 5,
     html: Annotated[
         Path | None,
         typer.Option("--html", metavar="FILE", help="Write the report as one HTML page."),
@@ -75,11 +98,20 @@ def evaluate(  # noqa: PLR0913 - each is an option that people type
     """
     from repoint.operations.evaluate import Options  # noqa: PLC0415 - not needed for help
 
-    options = Options(k=k, depth=max(k, depth), exact=not no_exact, seed=seed, save_as=save_as)
+    options = Options(
+        k=k,
+        depth=max(k, depth, passages),
+        exact=not no_exact,
+        seed=seed,
+        save_as=save_as,
+        passages=passages,
+        judge=judge,
+        answer_with=answer_with,
+    )
     with door.workspace() as opened, Bar(f"asking {candidate}") as bar:
 
         def tell(asked: Asked) -> None:
-            bar.show(asked.questions, total=asked.total, note="questions")
+            bar.show(asked.questions, total=asked.total, note=asked.what)
 
         report = opened.index(index).judging.evaluate(
             candidate, queries=queries, baseline=baseline, options=options, progress=tell

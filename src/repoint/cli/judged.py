@@ -17,7 +17,7 @@ from repoint.domain.gates import GateResult, Outcome
 if TYPE_CHECKING:
     from repoint.domain.document import Json
     from repoint.operations.evaluate import Report
-    from repoint.operations.evaluate.values import Figure, Side
+    from repoint.operations.evaluate.values import Figure, GroundingReport, GroupFigures, Side
 
 _COLOURS: Final = {
     Outcome.PASS: typer.colors.GREEN,
@@ -44,27 +44,17 @@ def show(door: Door, report: Report, *, html: Path | None) -> None:
         f"{made.id}: {made.candidate} against {made.baseline} on "
         f"{made.query_set}@{made.version}, {report.queries:,} queries ({report.kind})"
     )
-    if report.figures:
-        door.out.table(
-            (
-                "measure",
-                made.baseline,
-                made.candidate,
-                "change",
-                "95 % interval",
-                "p",
-                "detects",
-            ),
-            [_row(one) for one in report.figures],
-        )
-    if report.groups:
-        first = report.figures[0].measure
-        door.out.say(f"{first} by group:")
-        door.out.table(
-            ("group", "queries", made.baseline, made.candidate, "change", "95 % interval", "p"),
-            [(one.group, one.queries, *_row(one.figures[0])[1:-1]) for one in report.groups],
-        )
+    _measured(door, report, report.figures, report.groups)
     _examples(door, report)
+    if report.citations is not None:
+        cited = report.citations
+        door.out.say(
+            f"the first {cited.depth} retrieved sources against the expected citations of "
+            f"{cited.queries:,} queries:"
+        )
+        _measured(door, report, cited.figures, cited.groups)
+    if report.grounding is not None:
+        _grounded(door, report, report.grounding)
     door.out.table(("", made.baseline, made.candidate), _sides(report))
     door.out.say(f"gates of policy {report.policy_version}:")
     gates(door, report.gates)
@@ -72,6 +62,50 @@ def show(door: Door, report: Report, *, html: Path | None) -> None:
         door.out.say(f"page        {html}")
     if passes(report) and made.candidate != made.baseline:
         door.out.say(f"  -> next: repoint promote {made.index} {made.candidate}")
+
+
+def _measured(
+    door: Door, report: Report, figures: Sequence[Figure], groups: Sequence[GroupFigures]
+) -> None:
+    before, now = report.evaluation.baseline, report.evaluation.candidate
+    if figures:
+        door.out.table(
+            ("measure", before, now, "change", "95 % interval", "p", "detects"),
+            [_row(one) for one in figures],
+        )
+    if groups:
+        door.out.say(f"{figures[0].measure} by group:")
+        door.out.table(
+            ("group", "queries", before, now, "change", "95 % interval", "p"),
+            [(one.group, one.queries, *_row(one.figures[0])[1:-1]) for one in groups],
+        )
+
+
+def _grounded(door: Door, report: Report, found: GroundingReport) -> None:
+    made = report.evaluation
+    answers = found.candidate.answered_by or f"the answers in {made.query_set}"
+    door.out.say(
+        f"what the first {found.passages} passages support of {answers}, by {found.judge} "
+        f"({found.identity}):"
+    )
+    _measured(door, report, found.figures, found.groups)
+    if not found.figures:
+        mean = found.candidate.mean
+        door.out.say(
+            f"{made.candidate}: " + ("nothing was judged" if mean is None else f"{mean:.3f}")
+        )
+    if found.baseline is None:
+        door.out.say(f"{made.baseline} was not judged alike: nothing is compared")
+    for name, side in ((made.baseline, found.baseline), (made.candidate, found.candidate)):
+        if side is not None and side.failed:
+            door.out.say(
+                f"{side.failed} of {side.answers} answers of {name} have no verdict; most "
+                f"often: {shortened(side.why, 200)}"
+            )
+    for one in found.worse[:_SHOWN]:
+        door.out.say(f"  {one.baseline:.3f} -> {one.candidate:.3f}  {shortened(one.text, 70)}")
+        for sentence in one.unsupported[:1]:
+            door.out.say(f"    unsupported: {shortened(sentence, 90)}")
 
 
 def gates(door: Door, results: Sequence[GateResult]) -> None:

@@ -65,7 +65,8 @@ def add(
         judging = opened.index(index).judging
         made, new = judging.add_queries(name, source, qrels=qrels, group_field=group_field)
         unknown = judging.unknown_documents(made.questions)
-    _told(door, made, new=new, unknown=unknown)
+        outside = judging.spans_outside(made.questions)
+    _told(door, made, new=new, unknown=unknown, outside=outside)
 
 
 @command(
@@ -208,6 +209,7 @@ def show(
                     "text": query.text,
                     "group": query.group,
                     "judgements": plain(questions.qrels.get(query.id, {})),
+                    "expected": plain(questions.expected.get(query.id)),
                 }
                 for query in shown
             ],
@@ -231,15 +233,20 @@ def show(
     )
 
 
-def _told(door: Door, made: QuerySet, *, new: bool, unknown: int) -> None:
-    door.out.json({**_shape(made), "new": new, "unknown_documents": unknown})
+def _told(door: Door, made: QuerySet, *, new: bool, unknown: int, outside: int = 0) -> None:
+    told = {"new": new, "unknown_documents": unknown, "spans_outside": outside}
+    door.out.json({**_shape(made), **told})
     door.out.say(
         _sentence(made) if new else f"{_sentence(made)}; nothing is new, so no version is",
     )
     if unknown:
         door.out.say(
-            f"{unknown:,} of the judged documents are not in {made.index}: no release can "
-            "find them, and each counts as not found"
+            f"{unknown:,} of the judged or cited documents are not in {made.index}: no release "
+            "can find them, and each counts as not found"
+        )
+    if outside:
+        door.out.say(
+            f"{outside:,} cited spans lie outside their document: no passage can hold them"
         )
     door.out.say(f"  -> next: repoint evaluate {made.index} RELEASE --queries {made.name}")
 
@@ -248,8 +255,15 @@ def _sentence(one: QuerySet) -> str:
     questions = one.questions
     return (
         f"{one.name}@{one.version} of {one.index}: {len(questions.queries):,} queries, "
-        f"{questions.judgements:,} judgements ({questions.kind})"
+        f"{questions.judgements:,} judgements ({questions.kind}){_expected(one)}"
     )
+
+
+def _expected(one: QuerySet) -> str:
+    cited, answered = len(one.questions.cited()), len(one.questions.answered())
+    if not cited and not answered:
+        return ""
+    return f"; {cited:,} with citations, {answered:,} with an answer"
 
 
 def _shape(one: QuerySet) -> dict[str, Json]:
@@ -262,6 +276,8 @@ def _shape(one: QuerySet) -> dict[str, Json]:
         "queries": len(questions.queries),
         "judgements": questions.judgements,
         "groups": len({query.group for query in questions.queries if query.group}),
+        "cited": len(questions.cited()),
+        "answered": len(questions.answered()),
         "source": questions.source,
         "digest": questions.digest(),
         "actor": one.actor,

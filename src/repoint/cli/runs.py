@@ -13,6 +13,7 @@ from repoint.cli.door import Door, command
 from repoint.cli.failures import plain
 
 if TYPE_CHECKING:
+    from repoint.domain.document import Json
     from repoint.domain.evaluation import Latency, Run
 
 app = typer.Typer(name="runs", rich_markup_mode=None, no_args_is_help=True)
@@ -135,6 +136,8 @@ def _told(door: Door, run: Run) -> None:
             "index_recall": recall,
             "latency": plain(found),
             "cost": plain(run.cost),
+            "passages": run.passages,
+            "grounding": _grounding(run),
         }
     )
     door.out.say(
@@ -144,8 +147,32 @@ def _told(door: Door, run: Run) -> None:
     )
     if recall is not None:
         door.out.say(f"the index finds {recall:.1%} of exact search's first 10")
+    grounding = run.grounding
+    if grounding is not None:
+        mean = "nothing" if grounding.mean is None else f"{grounding.mean:.1%}"
+        door.out.say(
+            f"{mean} of what {len(grounding.verdicts):,} answers say is supported by the first "
+            f"{grounding.passages} passages, by {grounding.judge} ({grounding.identity}); "
+            f"{len(grounding.failed)} have no verdict"
+        )
     if found is not None:
         door.out.table(("stage", "p50 ms", "p95 ms", "p99 ms"), _stages(found))
+
+
+def _grounding(run: Run) -> Json:
+    one = run.grounding
+    if one is None:
+        return None
+    return {
+        "judge": one.judge,
+        "identity": one.identity,
+        "answered_by": one.answered_by,
+        "passages": one.passages,
+        "answers": one.asked,
+        "failed": len(one.failed),
+        "mean": one.mean,
+        "tokens": one.tokens,
+    }
 
 
 def _stages(found: Latency) -> list[tuple[str, str, str, str]]:

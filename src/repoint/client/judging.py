@@ -22,7 +22,14 @@ from repoint.domain.ids import (
 from repoint.domain.policy import Policy, PolicyVersion
 from repoint.domain.queries import QuerySet, QuerySetSummary, Questions
 from repoint.operations import policies, query_sets
-from repoint.operations.evaluate import Asked, Options, Report, evaluate, report
+from repoint.operations.evaluate import (
+    Asked,
+    Options,
+    Report,
+    evaluate,
+    report,
+    spans_outside,
+)
 from repoint.operations.session import Session, authorise
 
 if TYPE_CHECKING:
@@ -96,8 +103,12 @@ class Judging:
         return query_sets.get(self._session, self._name, named, version=wanted)
 
     def unknown_documents(self, questions: Questions) -> int:
-        """Return how many judged documents the log does not hold, or has deleted."""
+        """Return how many judged or cited documents the log does not hold, or has deleted."""
         return query_sets.unknown_documents(self._session, self._name, questions)
+
+    def spans_outside(self, questions: Questions) -> int:
+        """Return how many cited spans lie outside their documents' texts."""
+        return spans_outside(self._session, self._name, questions)
 
     def query_sets(self) -> list[QuerySetSummary]:
         """Return every version of every set."""
@@ -117,7 +128,8 @@ class Judging:
         """Ask a candidate and a baseline all questions of a set, and compare the answers.
 
         ``queries`` names the set, its newest version or one of its own: ``garden@1``.
-        ``baseline`` is ``active``, a release, or the name that a run was kept under. Both
+        ``baseline`` is ``active``, a release, or the name that a run was kept under.
+        ``Options(judge=…)`` also has a judge say whether answers rest on their passages. Both
         runs are stored, and the newest evaluation is what a promotion rests on.
 
         Raises:

@@ -16,6 +16,8 @@ from typing import Final
 
 from repoint.domain.document import Document, Json
 from repoint.domain.evaluation import Ranking, Rankings, Run
+from repoint.domain.expected import Expected
+from repoint.domain.grounding import Grounding
 from repoint.domain.ids import Actor, DocumentId, IndexName, Lsn, ProcessId, QueryId
 from repoint.domain.operation import Baseline
 from repoint.domain.queries import Qrels, QuerySetKind, Questions
@@ -119,7 +121,12 @@ def questions_without(
         if query not in made
     }
     left = tuple(query for query in questions.queries if query.id not in made)
-    return replace(questions, queries=left, qrels=kept), made
+    expected = {
+        query: _expected_without(one, questions.qrels.get(query, {}), secret)
+        for query, one in questions.expected.items()
+        if query not in made
+    }
+    return replace(questions, queries=left, qrels=kept, expected=expected), made
 
 
 def run_without(run: Run, secret: Secret, made: frozenset[QueryId]) -> Run:
@@ -130,6 +137,12 @@ def run_without(run: Run, secret: Secret, made: frozenset[QueryId]) -> Run:
         exact=_rankings(run.exact, secret, made),
         stages={query: one for query, one in run.stages.items() if query not in made},
         refused={query: why for query, why in run.refused.items() if query not in made},
+        astray={
+            query: frozenset(_named(one, secret) for one in found)
+            for query, found in run.astray.items()
+            if query not in made
+        },
+        grounding=None if run.grounding is None else _grounding(run.grounding, secret, made),
     )
 
 
@@ -206,6 +219,38 @@ def mentions(text: str, secret: Secret) -> bool:
 def betrays(text: str, secret: Secret) -> bool:
     """Return whether a text names an erased document by an id that is long enough to tell."""
     return any(len(document) >= _TELLING and document in text for document in secret.stand_ins)
+
+
+def _expected_without(
+    expected: Expected, judged: Mapping[DocumentId, int], secret: Secret
+) -> Expected:
+    """Return what is expected without erased documents, and without answers made of them.
+
+    An answer is taken to be made of every document that it cites, of those judged relevant to
+    its question, and of those whose words it holds.
+    """
+    sources = {*expected.citations, *(one for one, grade in judged.items() if grade > 0)}
+    made = (
+        any(one in secret.stand_ins for one in sources)
+        or mentions(expected.answer, secret)
+        or any(one in expected.answer for one in secret.questions)
+    )
+    return Expected(
+        citations={_named(one, secret): spans for one, spans in expected.citations.items()},
+        answer="" if made else expected.answer,
+    )
+
+
+def _grounding(one: Grounding, secret: Secret, made: frozenset[QueryId]) -> Grounding:
+    return replace(
+        one,
+        verdicts={query: said for query, said in one.verdicts.items() if query not in made},
+        failed={
+            query: text_without(why, secret)
+            for query, why in one.failed.items()
+            if query not in made
+        },
+    )
 
 
 def _named(document: DocumentId, secret: Secret) -> DocumentId:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from repoint.domain.grounding import Grounding
 from repoint.domain.ids import (
     Actor,
     DocumentId,
@@ -22,6 +24,8 @@ from repoint.domain.ids import (
 
 Ranking = tuple[DocumentId, ...]
 Rankings = Mapping[QueryId, Ranking]
+#: Documents that were found by another part of theirs than the one that should be cited.
+Astray = Mapping[QueryId, AbstractSet[DocumentId]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +88,11 @@ class Run:
     #: Questions that the release cannot take, and why; they count as empty answers.
     refused: Mapping[QueryId, str]
     cost: RunCost
+    #: How many of the first count as sources of an answer; 0 in runs from before there were.
+    passages: int = 0
+    astray: Astray = field(default_factory=dict)
+    #: Whether answers rest on the passages that were found; None: nobody judged that.
+    grounding: Grounding | None = None
 
     @property
     def empty(self) -> int:

@@ -31,11 +31,22 @@ class MeasureKind(StrEnum):
     SUCCESS = "Success"
     #: The share of what was found that is relevant.
     PRECISION = "P"
+    #: The share of retrieved sources that the answer should cite.
+    CITATION_PRECISION = "CitationP"
+    #: The share of expected citations that were retrieved.
+    CITATION_RECALL = "CitationR"
+    #: The harmonic mean of both, question by question.
+    CITATION_F1 = "CitationF1"
 
+
+#: Kinds that look at expected citations, not at judgements.
+OF_CITATIONS: Final = frozenset(
+    {MeasureKind.CITATION_PRECISION, MeasureKind.CITATION_RECALL, MeasureKind.CITATION_F1}
+)
 
 #: Kinds that can be had without a depth: to the end of the run.
 _OPEN_ENDED: Final = frozenset({MeasureKind.AVERAGE_PRECISION, MeasureKind.RECIPROCAL_RANK})
-_WRITTEN: Final = re.compile(r"(?P<kind>[A-Za-z]+)(?:@(?P<depth>[1-9]\d{0,3}))?")
+_WRITTEN: Final = re.compile(r"(?P<kind>[A-Za-z]+1?)(?:@(?P<depth>[1-9]\d{0,3}))?")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,6 +56,11 @@ class Measure:
     kind: MeasureKind
     #: How many ranks count; None: all of the run.
     depth: int | None = None
+
+    @property
+    def is_of_citations(self) -> bool:
+        """Whether it looks at expected citations; else it does at judgements."""
+        return self.kind in OF_CITATIONS
 
     def __str__(self) -> str:
         return self.kind.value if self.depth is None else f"{self.kind.value}@{self.depth}"
@@ -62,7 +78,8 @@ class Measure:
         if match is None or kind is None:
             raise BadInputError(
                 f"{text!r} is no measure",
-                hint="write for instance nDCG@10, R@100, RR@10, AP, Success@5 or P@5",
+                hint="write for instance nDCG@10, R@100, RR@10, AP, Success@5, P@5, or of "
+                "expected citations CitationP@5, CitationR@5, CitationF1@5",
             )
         depth = None if match["depth"] is None else int(match["depth"])
         if depth is None and kind not in _OPEN_ENDED:
@@ -85,3 +102,15 @@ STANDARD: Final = (
 def standard(k: int) -> tuple[Measure, ...]:
     """Return the standard measures, the one that counts most at this depth."""
     return (Measure(MeasureKind.NDCG, k), *STANDARD[1:])
+
+
+def of_citations(depth: int) -> tuple[Measure, ...]:
+    """Return the citation measures, the one that counts most first."""
+    return tuple(
+        Measure(kind, depth)
+        for kind in (
+            MeasureKind.CITATION_F1,
+            MeasureKind.CITATION_PRECISION,
+            MeasureKind.CITATION_RECALL,
+        )
+    )

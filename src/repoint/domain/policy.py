@@ -41,6 +41,40 @@ class RelevanceGate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CitationsGate:
+    """Retrieved sources may not agree less with the expected citations, overall or by group."""
+
+    gate: ClassVar[str] = "citations"
+    measure: str = "CitationF1@5"
+    #: As ``RelevanceGate`` has them.
+    tolerance: float = 0.02
+    groups: bool = False
+    confidence: float = 0.95
+    minimum_queries: int = 20
+    #: What part of the baseline's mean a loss must be that a gate in doubt asks queries for.
+    loss: float = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroundednessGate:
+    """Answers must rest on the retrieved passages as before, and may have a floor to reach."""
+
+    gate: ClassVar[str] = "groundedness"
+    #: Whose verdicts count; empty: any judge's.
+    judge: str = ""
+    #: The floor of the candidate's mean; None: there is none.
+    minimum: float | None = None
+    tolerance: float = 0.05
+    groups: bool = False
+    confidence: float = 0.95
+    minimum_queries: int = 20
+    #: What part of the baseline's mean a loss must be that a gate in doubt asks queries for.
+    loss: float = 0.05
+    #: The share of answers that may have no verdict; over it nothing can be told.
+    failed: float = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecallGate:
     """A measure of the benchmark queries must reach a floor."""
 
@@ -103,6 +137,8 @@ class EmptyAnswersGate:
 
 Gate: TypeAlias = (
     RelevanceGate
+    | CitationsGate
+    | GroundednessGate
     | RecallGate
     | IndexRecallGate
     | LatencyGate
@@ -116,6 +152,8 @@ GATES: Final[Mapping[str, type[Gate]]] = MappingProxyType(
         kind.gate: kind
         for kind in (
             RelevanceGate,
+            CitationsGate,
+            GroundednessGate,
             RecallGate,
             IndexRecallGate,
             LatencyGate,

@@ -9,11 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from repoint.domain.document import Json
+from repoint.domain.expected import Expected
 from repoint.domain.ids import Actor, DocumentId, IndexName, QueryId, QuerySetName
+from repoint.domain.measures import Measure
 
 #: How relevant each judged document is to each query; 0 is judged and not relevant.
 Qrels = Mapping[QueryId, Mapping[DocumentId, int]]
@@ -49,10 +52,15 @@ class Questions:
     kind: QuerySetKind
     #: Where they come from, for people.
     source: str
+    #: Which sources the answers should cite, and the answers, where they are known.
+    expected: Mapping[QueryId, Expected] = field(default_factory=dict)
 
     def digest(self) -> str:
-        """Return SHA-256 over queries, groups and judgements, whatever their order."""
-        content = [
+        """Return SHA-256 over queries, groups, judgements and what is expected.
+
+        Whatever their order; where nothing is expected, as it was before sets had that.
+        """
+        content: list[list[list[Json]]] = [
             sorted([query.id, query.text, query.group] for query in self.queries),
             sorted(
                 [query, document, grade]
@@ -60,6 +68,8 @@ class Questions:
                 for document, grade in judged.items()
             ),
         ]
+        if self.expected:
+            content.append(sorted(_told(query, one) for query, one in self.expected.items()))
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -71,6 +81,20 @@ class Questions:
     def scored(self) -> list[Query]:
         """Return the queries that have a relevant document: only those can be scored."""
         return [query for query in self.queries if relevant(self.qrels, query.id)]
+
+    def cited(self) -> list[Query]:
+        """Return the queries with expected citations: only those have citation measures."""
+        none = Expected()
+        return [one for one in self.queries if self.expected.get(one.id, none).citations]
+
+    def scored_by(self, measure: Measure) -> list[Query]:
+        """Return the queries that have a value of a measure."""
+        return self.cited() if measure.is_of_citations else self.scored()
+
+    def answered(self) -> list[Query]:
+        """Return the queries whose answer is known."""
+        none = Expected()
+        return [one for one in self.queries if self.expected.get(one.id, none).answer]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,9 +145,17 @@ def judged(questions: Questions, judgements: Qrels, *, source: str) -> Questions
     for query, grades in judgements.items():
         merged.setdefault(query, {}).update(grades)
     kind = questions.kind
-    return Questions(
-        queries=questions.queries,
+    return replace(
+        questions,
         qrels=merged,
         kind=QuerySetKind.JUDGED if kind is QuerySetKind.LOG else kind,
         source=source,
     )
+
+
+def _told(query: QueryId, expected: Expected) -> list[Json]:
+    citations: list[Json] = [
+        [document, [[span.start, span.end] for span in sorted(spans)]]
+        for document, spans in sorted(expected.citations.items())
+    ]
+    return [query, expected.answer, citations]

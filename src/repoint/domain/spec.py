@@ -143,7 +143,10 @@ class RerankSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptSpec:
-    """The prompt that a RAG application fills with the hits; carried, never rendered, here."""
+    """The prompt that a RAG application fills with the hits.
+
+    It is carried; only an evaluation that has answers made fills it (``domain.prompt``).
+    """
 
     template: str
     version: str

@@ -81,6 +81,42 @@ class RelevanceTrigger(Declared):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CitationsTrigger(Declared):
+    """Retrieved sources agree less with the expected citations than the fallback's did."""
+
+    trigger: ClassVar[str] = "citations"
+    measure: str = "CitationF1@5"
+    #: As ``RelevanceTrigger`` has them.
+    tolerance: float = 0.05
+    groups: bool = False
+    minimum_samples: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroundednessTrigger(Declared):
+    """Answers rest less on what is retrieved than a floor asks, or than on the fallback's."""
+
+    trigger: ClassVar[str] = "groundedness"
+    #: Who judges.
+    judge: str = "lexical"
+    #: What makes the answers; empty: the benchmark query set has them.
+    answer_with: str = ""
+    #: How many of the first retrieved passages an answer is held against.
+    passages: int = 5
+    #: The floor of the mean; None: there is none.
+    minimum: float | None = None
+    #: How far it may fall against the fallback's judged run; None: it is not compared.
+    tolerance: float | None = 0.05
+    #: How many answers are judged at each look; looks take turns through all of them.
+    sample: int = 20
+    #: How long a verdict counts.
+    window: timedelta = timedelta(hours=1)
+    minimum_samples: int = 20
+    #: The share of a look's answers that may have no verdict; over it the look is an error.
+    failed: float = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexRecallTrigger(Declared):
     """The approximate index finds less than it should of what exact search finds."""
 
@@ -224,6 +260,8 @@ class AlertTrigger(Declared):
 
 Trigger: TypeAlias = (
     RelevanceTrigger
+    | CitationsTrigger
+    | GroundednessTrigger
     | IndexRecallTrigger
     | LatencyTrigger
     | CostTrigger
@@ -242,6 +280,8 @@ TRIGGERS: Final[Mapping[str, type[Trigger]]] = MappingProxyType(
         kind.trigger: kind
         for kind in (
             RelevanceTrigger,
+            CitationsTrigger,
+            GroundednessTrigger,
             IndexRecallTrigger,
             LatencyTrigger,
             CostTrigger,
@@ -294,9 +334,12 @@ _READ: Final[Mapping[str, Callable[[str], object]]] = MappingProxyType(
 )
 
 
+_ASK: Final = (RelevanceTrigger, CitationsTrigger, GroundednessTrigger, IndexRecallTrigger)
+
+
 def asks_benchmark(one: Trigger) -> bool:
     """Return whether a trigger needs a benchmark query set."""
-    if isinstance(one, RelevanceTrigger | IndexRecallTrigger):
+    if isinstance(one, _ASK):
         return True
     return getattr(one, "of", Of.SERVED) is Of.BENCHMARK
 

@@ -24,6 +24,7 @@ from repoint.domain.evidence import Exhibits, chain, without_secrets
 from repoint.domain.ids import Epoch, IndexName, ReleaseName
 from repoint.domain.pointer import Move, MoveKind
 from repoint.operations.evaluate import report
+from repoint.operations.evaluate.values import GroundingReport
 from repoint.operations.evidence import name_of, plain_spec
 from repoint.operations.session import Session, authorise
 from repoint.operations.telemetry.exhibiting import counted_in, stretches
@@ -255,6 +256,10 @@ def evaluations(subject: Subject) -> Mapping[str, Json]:
                     }
                     for gate in said.gates
                 ],
+                "citations": None
+                if said.citations is None
+                else _plain(dataclasses.asdict(said.citations)),
+                "grounding": _without_answers(said.grounding),
                 "worse": said.worse_count,
                 "better": said.better_count,
             }
@@ -271,6 +276,21 @@ def telemetry(subject: Subject) -> Mapping[str, Json]:
                 view, subject.index, list(epochs), releases=subject.releases
             )
         }
+
+
+def _without_answers(found: GroundingReport | None) -> Json:
+    """Return what a judge said, without a question's or an answer's text, or a reason's."""
+    if found is None:
+        return None
+    kept = dataclasses.replace(
+        found,
+        worse=(),
+        candidate=dataclasses.replace(found.candidate, why=""),
+        baseline=None
+        if found.baseline is None
+        else dataclasses.replace(found.baseline, why=""),
+    )
+    return _plain(dataclasses.asdict(kept))
 
 
 def diagnosis(subject: Subject) -> Mapping[str, Json]:

@@ -106,9 +106,11 @@ def get(
 
 
 def unknown_documents(session: Session, index: IndexName, questions: Questions) -> int:
-    """Return how many judged documents the log does not hold, or has deleted."""
+    """Return how many judged or cited documents the log does not hold, or has deleted."""
     authorise(session, Action.READ, index)
-    named = sorted({document for grades in questions.qrels.values() for document in grades})
+    judged_ = {document for grades in questions.qrels.values() for document in grades}
+    cited = {document for one in questions.expected.values() for document in one.citations}
+    named = sorted(judged_ | cited)
     standing = 0
     for start in range(0, len(named), _BATCH):
         with session.store.read() as view:

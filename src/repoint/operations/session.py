@@ -18,6 +18,7 @@ from repoint.operations.spaces import Spaces
 from repoint.ports.archive import Archive
 from repoint.ports.clock import Clock, Ids
 from repoint.ports.host import Host
+from repoint.ports.judge import Judges
 from repoint.ports.store import Store
 
 P = ParamSpec("P")
@@ -34,6 +35,8 @@ class Session:
     ids: Ids
     host: Host
     archive: Archive
+    #: Who judges answers, and who makes them; nothing is opened before it is asked for.
+    judges: Judges
     #: This process as the registry knows it.
     process: Process
     actor: Actor

@@ -1,4 +1,8 @@
-"""Query sets from files: BEIR folders, queries as JSON lines or text, judgements as TSV."""
+"""Query sets from files: BEIR folders, queries as JSON lines or text, judgements as TSV.
+
+A line of JSON may carry what its answer should rest on: ``citations``, documents or spans of
+them, and ``answer``, the answer itself; beside ``text`` or within ``metadata``.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from repoint.domain.errors import BadInputError, BadLineError, NotFoundError
+from repoint.domain.expected import Expected
 from repoint.domain.ids import DocumentId, QueryId
 from repoint.domain.queries import Query, QuerySetKind, Questions
+from repoint.sources.expected import WRITTEN, expected_of
 
 #: Bytes of a query file: far more than any set that one asks one by one.
 LARGEST: Final = 64_000_000
@@ -27,7 +33,8 @@ def read_questions(
 
     A folder holds ``queries.jsonl`` and, where it has judgements, ``qrels.tsv`` or
     ``qrels/test.tsv``. In a ``.txt`` file each line is a query. With judgements, only the
-    queries that were judged are kept: a data set's other queries belong to other parts.
+    queries that were judged, or carry what is expected of them, are kept: a data set's other
+    queries belong to other parts.
 
     Raises:
         NotFoundError: there is no such file.
@@ -37,10 +44,11 @@ def read_questions(
     file = folder / "queries.jsonl" if folder is not None else origin
     if folder is not None and qrels is None:
         qrels = next((folder / name for name in _QRELS if (folder / name).is_file()), None)
+    expected: dict[QueryId, Expected] = {}
     if file.suffix == ".txt":
         queries = list(_plain(file))
     else:
-        queries = list(_json_lines(file, group_field=group_field))
+        queries = list(_json_lines(file, expected, group_field=group_field))
     judgements = {} if qrels is None else read_qrels(qrels)
     known = {query.id for query in queries}
     strange = [query for query in judgements if query not in known]
@@ -50,12 +58,13 @@ def read_questions(
             hint=f"{len(strange)} such queries; take both files from the same data set",
         )
     if judgements:
-        queries = [query for query in queries if query.id in judgements]
+        queries = [one for one in queries if one.id in judgements or one.id in expected]
     return Questions(
         queries=tuple(queries),
         qrels=judgements,
         kind=QuerySetKind.JUDGED if judgements else QuerySetKind.LOG,
         source=file.name if folder is None else folder.name,
+        expected=expected,
     )
 
 
@@ -103,7 +112,10 @@ def _plain(file: Path) -> Iterator[Query]:
             yield Query(id=QueryId(f"line-{number}"), text=text)
 
 
-def _json_lines(file: Path, *, group_field: str) -> Iterator[Query]:
+def _json_lines(
+    file: Path, expected: dict[QueryId, Expected], *, group_field: str
+) -> Iterator[Query]:
+    """Yield each query, and note what is expected of its answer."""
     seen: set[str] = set()
     for number, line in _lines(file):
         try:
@@ -123,6 +135,14 @@ def _json_lines(file: Path, *, group_field: str) -> Iterator[Query]:
                 source=str(file), line=number, why=f"query {query.id!r} stands twice"
             )
         seen.add(query.id)
+        try:
+            known = expected_of(record)
+        except ValueError as error:
+            raise BadLineError(
+                source=str(file), line=number, why=str(error), hint=WRITTEN
+            ) from error
+        if known is not None:
+            expected[query.id] = known
         yield query
 
 

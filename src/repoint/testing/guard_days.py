@@ -21,6 +21,7 @@ from repoint.domain.gates import Outcome
 from repoint.domain.policy import EmptyAnswersGate, Policy
 from repoint.domain.triggers import (
     EmptyAnswersTrigger,
+    GroundednessTrigger,
     IndexRecallTrigger,
     LatencyTrigger,
     MissingDocumentsTrigger,
@@ -43,6 +44,9 @@ _WINDOW: Final = 3
 
 RELEVANCE: Final = RelevanceTrigger(groups=True, tolerance=0.02)
 RECALL: Final = IndexRecallTrigger(minimum=0.9)
+GROUNDED: Final = GroundednessTrigger(minimum=0.8, tolerance=0.02)
+#: Answers whose verdicts count at a look.
+ANSWERS: Final = 60
 LATENCY: Final = LatencyTrigger(p50_ratio=1.3, p95_ratio=1.3)
 ERRORS: Final = ProviderErrorsTrigger(share=0.02, rate_limited=0.01)
 EMPTY: Final = EmptyAnswersTrigger(share=0.05)
@@ -52,7 +56,7 @@ DRIFT: Final = ModelDriftTrigger()
 PROBES: Final = 16
 POLICY: Final = Policy(
     gates=(EmptyAnswersGate(),),
-    triggers=(RELEVANCE, RECALL, LATENCY, ERRORS, EMPTY, MISSING, DRIFT),
+    triggers=(RELEVANCE, RECALL, GROUNDED, LATENCY, ERRORS, EMPTY, MISSING, DRIFT),
 )
 
 
@@ -65,6 +69,11 @@ class Day:
     lasting: Floats = field(init=False)
     #: The share of exact search's documents that each question finds.
     recall: Floats = field(init=False)
+    #: What the passages support of each answer, and of the fallback's on its own day.
+    grounded: Floats = field(init=False)
+    grounded_before: Floats = field(init=False)
+    #: Draws of its own, so that the others stay as they were.
+    _judge: np.random.Generator = field(init=False)
     _before: Traffic = field(init=False)
     #: The widest distance of the rounds in which a noise band is measured.
     _band: float = field(init=False)
@@ -79,6 +88,10 @@ class Day:
         differs = random.random(QUERIES) < 0.4
         self.lasting = differs * random.normal(0.0, 0.3, QUERIES)
         self.recall = random.beta(9.0, 1.0, QUERIES)
+        (self._judge,) = random.spawn(1)
+        self.grounded = self._judge.beta(4.0, 1.0, ANSWERS)
+        other = (self._judge.random(ANSWERS) < 0.3) * self._judge.normal(0.0, 0.3, ANSWERS)
+        self.grounded_before = np.clip(self.grounded + other, 0.0, 1.0)
         self._band = float(random.exponential(1.0, 4 * PROBES).max())
         self._before = _traffic(self._latencies(5_000))
 
@@ -89,6 +102,7 @@ class Day:
         yield from self._relevance(bar)
         noisy = np.clip(self.recall + self.random.normal(0.0, 0.01, QUERIES), 0.0, 1.0)
         yield figures.index_recall(RECALL, noisy.tolist(), bar=bar)
+        yield from self._groundedness(bar)
         now = _traffic(np.concatenate(self._served))
         yield from figures.latency(LATENCY, now, self._before, bar=bar)
         yield from self._rates(bar)
@@ -103,6 +117,13 @@ class Day:
     def _relevance(self, bar: Bar) -> Iterator[Judged]:
         for number, part in enumerate(self.differences()):
             yield figures.relevance(RELEVANCE, part, part=str(number or ""), bar=bar)
+
+    def _groundedness(self, bar: Bar) -> Iterator[Judged]:
+        """A judge that is not quite the same twice, of answers exactly at the floor."""
+        noise = self._judge.normal(0.0, 0.05, ANSWERS)
+        now = np.clip(self.grounded + noise, 0.0, 1.0)
+        yield figures.floor(GROUNDED, now, 0.8, bar=bar)
+        yield figures.groundedness(GROUNDED, now - self.grounded_before, 0.02, bar=bar)
 
     def _rates(self, bar: Bar) -> Iterator[Judged]:
         total = SERVED * len(self._failed)

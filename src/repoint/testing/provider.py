@@ -1,8 +1,8 @@
 """A model provider on this machine: a real HTTP server that can be told to misbehave.
 
-It speaks ``/embeddings`` and ``/rerank`` as the big providers do, with feature hashing
-behind them, so that a driver's way with slow, broken and impatient servers can be tested
-without leaving the machine.
+It speaks ``/embeddings``, ``/rerank`` and ``/chat/completions`` as the big providers do, with
+feature hashing and word support behind them, so that a driver's way with slow, broken and
+impatient servers can be tested without leaving the machine.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from repoint.domain.document import Json
 from repoint.embedders.hashing import HashingEmbedder
 from repoint.ports.embedder import Embedder, Purpose
 from repoint.rerankers.lexical import LexicalReranker
+from repoint.testing.talk import completion, reply_to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +141,8 @@ class Provider:
             return self._embeddings(body)
         if path.endswith("/rerank"):
             return _rerank(body)
+        if path.endswith("/chat/completions"):
+            return _json(completion(reply_to(body)))
         return _json({"error": {"message": f"no such path: {path}"}}, status=404)
 
     def _embeddings(self, body: Mapping[str, Json]) -> Reply:

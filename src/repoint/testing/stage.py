@@ -49,6 +49,7 @@ from repoint.testing.clock import FrozenClock
 from repoint.testing.faults import Fuse, FusedArchive, FusedDrivers, FusedStore
 from repoint.text.preparation import Preparation
 from repoint.wiring.archive import FolderArchive
+from repoint.wiring.judges import ConfiguredJudges
 
 INDEX: Final = IndexName("docs")
 OWNER: Final = Actor("ana")
@@ -293,6 +294,7 @@ class Stage:
             clock=self.clock,
             ids=self.ids,
             host=self.host,
+            judges=ConfiguredJudges({}, clock=self.clock),
             archive=archive if fuse is None else FusedArchive(archive, fuse),
             process=process,
             actor=actor,

@@ -23,6 +23,8 @@ from repoint.domain.diagnosis import (
 )
 from repoint.domain.errors import AlreadyExistsError, ConflictError, NotFoundError
 from repoint.domain.evaluation import Evaluation, Run, RunCost, Stages
+from repoint.domain.expected import Expected, Span
+from repoint.domain.grounding import Grounding, Support
 from repoint.domain.ids import (
     DiagnosisId,
     DocumentId,
@@ -66,6 +68,15 @@ def query_set(version: int = 1, *, name: QuerySetName = CLINIC) -> QuerySet:
             qrels={one: {DocumentId("d1"): 2, DocumentId("d2"): 0}},
             kind=QuerySetKind.JUDGED,
             source="a file",
+            expected={
+                one: Expected(
+                    citations={
+                        DocumentId("d1"): (Span(start=0, end=9), Span(start=12, end=20))
+                    },
+                    answer="Rest, «and» 水.",
+                ),
+                two: Expected(citations={DocumentId("d2"): ()}),
+            },
         ),
         actor=ANNA,
         at=NOW,
@@ -98,6 +109,17 @@ def run(name: str = "r-1", *, called: str = "") -> Run:
             chunks=9,
             vector_bytes=288,
             bytes_on_disk=None,
+        ),
+        passages=5,
+        astray={one: frozenset(found)},
+        grounding=Grounding(
+            judge="gpt",
+            identity="model m, prompt 1",
+            answered_by="model n, prompt '2' of v1",
+            passages=5,
+            verdicts={one: Support(sentences=4, unsupported=(0, 3))},
+            failed={two: "unavailable: «no» answer"},
+            tokens=21,
         ),
     )
 

@@ -25,6 +25,12 @@ _EXAMPLE: Final = """
 # kind = "pgvector"
 # url_env = "SEARCH_DATABASE_URL"
 
+# A language model that judges or makes answers: repoint evaluate --judge NAME
+# [chat.NAME]
+# url = "https://api.openai.com/v1"
+# model = "…"
+# api_key_env = "OPENAI_API_KEY"
+
 # Who may use `repoint serve`, and the SHA-256 of their keys: repoint serve --new-key NAME
 # [http_keys]
 # shop = "…"
@@ -135,6 +141,49 @@ class BackendConfig(BaseModel):
         return self
 
 
+class ChatConfig(BaseModel):
+    """A language model behind an OpenAI-compatible server: ``[chat.NAME]``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    url: str = Field(
+        pattern="^https?://[^/]",
+        description="The server's base URL, with `/v1` where it has it; without a key.",
+    )
+    model: str = Field(min_length=1, description="The model's name there.")
+    api_key_env: str = Field(
+        "", pattern=_VARIABLE, description="Environment variable with the key."
+    )
+    timeout_seconds: float = Field(
+        60.0, gt=0, le=600, description="How long the server may say nothing."
+    )
+    attempts: int = Field(
+        4, ge=1, le=20, description="Times that a question is asked before it fails."
+    )
+    patience_seconds: float = Field(
+        20.0, ge=0, le=600, description="The longest wait between two of them."
+    )
+    parallel: int = Field(4, ge=1, le=64, description="Questions at the same time.")
+    max_tokens: int = Field(
+        0, ge=0, description="The most tokens of a reply; 0 leaves it to the server."
+    )
+    reply_form: str = Field(
+        "json_object",
+        pattern="^(json_object|text)$",
+        description="How verdicts are asked for: `text` for servers without `json_object`.",
+    )
+    passage_characters: int = Field(
+        8000, ge=200, le=1_000_000, description="Characters of each passage that are sent."
+    )
+
+    @model_validator(mode="after")
+    def _has_no_secret(self) -> Self:
+        if _holds_password(self.url):
+            message = "the url holds a secret: name an environment variable in api_key_env"
+            raise ValueError(message)
+        return self
+
+
 class HttpConfig(BaseModel):
     """How ``repoint serve`` listens."""
 
@@ -190,6 +239,17 @@ class Config(BaseModel):
     backends: dict[BackendName, BackendConfig] = Field(
         default_factory=dict, description="Backends by the name that specs give them."
     )
+    chat: dict[BackendName, ChatConfig] = Field(
+        default_factory=dict,
+        description="Language models that judge or make answers, by name.",
+    )
+
+    @model_validator(mode="after")
+    def _leaves_lexical_alone(self) -> Self:
+        if "lexical" in self.chat:
+            message = "`lexical` is the judge that every workspace has: take another name"
+            raise ValueError(message)
+        return self
 
     @property
     def tombstone_retention(self) -> timedelta:
@@ -209,6 +269,8 @@ _FORMS: Final = {
     "on_drift": "warn or stop",
     "url_env": "the name of an environment variable",
     "api_key_env": "the name of an environment variable; never write the key itself here",
+    "url": "an http:// or https:// address",
+    "reply_form": "json_object or text",
     "alias_prefix": "at most 32 letters, digits, dots, dashes and underscores",
     "[key]": "a letter, then at most 62 letters, digits, dots, dashes and underscores",
 }

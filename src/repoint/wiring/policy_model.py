@@ -55,6 +55,29 @@ class RelevanceSection(Section):
     )
 
 
+class CitationsSection(RelevanceSection):
+    """Retrieved sources may not agree less with the expected citations, overall or by group."""
+
+    gate: Literal["citations"]  # type: ignore[assignment]  # another name for the same rules
+    measure: str = Field("CitationF1@5", description="What is compared: P, R or F1")
+
+
+class GroundednessSection(Section):
+    """Answers must rest on the retrieved passages as before, and may have a floor to reach."""
+
+    gate: Literal["groundedness"]
+    judge: str = Field("", description="Whose verdicts count; empty: any judge's")
+    minimum: Share | None = Field(None, description="The floor of the mean; null: none")
+    tolerance: Share = Field(0.05, description="How far the mean may fall, as a difference")
+    groups: bool = Field(False, description="Whether each group must hold it too")  # noqa: FBT003 - as above
+    confidence: float = Field(0.95, ge=0.5, lt=1, description="How sure a pass must be")
+    minimum_queries: int = Field(
+        20, ge=2, description="With fewer answers the gate is inconclusive"
+    )
+    loss: float = Field(0.05, gt=0, le=1, description="As above")
+    failed: Share = Field(0.1, description="The share of answers that may have no verdict")
+
+
 class RecallSection(Section):
     """A measure of the benchmark queries must reach a floor."""
 
@@ -123,6 +146,8 @@ class EmptyAnswersSection(Section):
 
 GateSection = Annotated[
     RelevanceSection
+    | CitationsSection
+    | GroundednessSection
     | RecallSection
     | IndexRecallSection
     | LatencySection
@@ -135,6 +160,8 @@ GateSection = Annotated[
 #: In the order of the reference page.
 SECTIONS: tuple[type[Section], ...] = (
     RelevanceSection,
+    CitationsSection,
+    GroundednessSection,
     RecallSection,
     IndexRecallSection,
     LatencySection,

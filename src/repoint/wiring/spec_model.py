@@ -208,9 +208,11 @@ class RerankSection(Section):
 
 
 class PromptSection(Section):
-    """The prompt that a RAG application fills with the hits; carried, never rendered."""
+    """The prompt that a RAG application fills with the hits; carried for it."""
 
-    template: str = Field(description="The prompt")
+    template: str = Field(
+        description="The prompt; `evaluate --answer-with` fills `{question}` and `{passages}`"
+    )
     version: str = Field(description="The name that the application knows it by")
 
 

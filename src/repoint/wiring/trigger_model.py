@@ -68,6 +68,47 @@ class RelevanceSection(_Trigger):
     minimum_samples: Samples = Field(20, description=_SAMPLES_SAY)
 
 
+class CitationsSection(RelevanceSection):
+    """Retrieved sources agree less with the expected citations than the fallback's did."""
+
+    trigger: Literal["citations"]  # type: ignore[assignment]  # another name for the same rules
+    measure: str = Field("CitationF1@5", description="What is compared: P, R or F1")
+
+
+class GroundednessSection(_Trigger):
+    """Answers rest less on what is retrieved than a floor asks, or than on the fallback's."""
+
+    trigger: Literal["groundedness"]
+    judge: str = Field(
+        "lexical", min_length=1, description="Who judges: `lexical`, or one of `[chat.NAME]`"
+    )
+    answer_with: str = Field(
+        "", description="What makes the answers; empty: the query set has them"
+    )
+    passages: int = Field(
+        5, ge=1, le=100, description="How many passages an answer is held against"
+    )
+    minimum: Share | None = Field(None, description="The floor of the mean; null: none")
+    tolerance: Share | None = Field(
+        0.05,
+        description="How far it may fall against the fallback's judged run; null: any",
+    )
+    sample: int = Field(
+        20, ge=1, le=1000, description="Answers judged at each look; looks take turns"
+    )
+    window: Duration = Field(timedelta(hours=1), description="How long a verdict counts")
+    minimum_samples: Samples = Field(20, description=_SAMPLES_SAY)
+    failed: Share = Field(
+        0.5, description="The share of a look's answers that may have no verdict"
+    )
+
+    @model_validator(mode="after")
+    def _has_a_limit(self) -> Self:
+        if self.minimum is None and self.tolerance is None:
+            raise ValueError("names no limit: minimum or tolerance")
+        return self
+
+
 class IndexRecallSection(_Trigger):
     """The approximate index finds less than it should of what exact search finds."""
 
@@ -215,6 +256,8 @@ class AlertSection(_Trigger):
 
 TriggerSection = Annotated[
     RelevanceSection
+    | CitationsSection
+    | GroundednessSection
     | IndexRecallSection
     | LatencySection
     | CostSection
@@ -232,6 +275,8 @@ TriggerSection = Annotated[
 #: In the order of the reference page.
 SECTIONS: tuple[type[_Trigger], ...] = (
     RelevanceSection,
+    CitationsSection,
+    GroundednessSection,
     IndexRecallSection,
     LatencySection,
     CostSection,

@@ -21,6 +21,7 @@ from repoint.wiring.clock import RandomIds, SystemClock
 from repoint.wiring.config import CONFIG_FILE, Config, StoreConfig, read_config, write_config
 from repoint.wiring.drivers import InstalledDrivers
 from repoint.wiring.host import LocalHost, user_name
+from repoint.wiring.judges import ConfiguredJudges
 from repoint.wiring.live import Live
 from repoint.wiring.stores import StoreFacts, open_store, shown_url
 
@@ -37,6 +38,7 @@ class Workspace:
     session: Session
     router: Router
     drivers: InstalledDrivers
+    judges: ConfiguredJudges
     store: StoreFacts
     live: Live
 
@@ -45,6 +47,7 @@ class Workspace:
         self.live.close()
         self.router.close()
         self.drivers.close()
+        self.judges.close()
         self.session.store.close()
 
 
@@ -104,6 +107,7 @@ def open_workspace(
     opened = open_store(config.store, home=home, clock=clock or SystemClock(), url=store_url)
     store, time = opened.store, opened.clock
     ids, host = RandomIds(), LocalHost(time)
+    judges = ConfiguredJudges(config.chat, clock=time)
     drivers = InstalledDrivers(
         home / config.collections, clock=time, configured=config.backends
     )
@@ -127,6 +131,7 @@ def open_workspace(
         ids=ids,
         host=host,
         archive=FolderArchive(home / config.evidence),
+        judges=judges,
         process=process,
         announce=router.announce,
         actor=acting,
@@ -139,6 +144,7 @@ def open_workspace(
         router=router,
         drivers=drivers,
         store=opened.facts,
+        judges=judges,
         live=Live(store, spaces, clock=time, process=process.id),
     )
 

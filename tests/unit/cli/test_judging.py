@@ -130,3 +130,55 @@ def test_a_policy_is_printed_as_it_can_be_read_back(judged: Shell) -> None:
 def test_a_policy_that_is_none_is_refused_with_its_line(judged: Shell) -> None:
     wrong = policy(judged, "{gate: relevance, tolerence: 0.1}", name="wrong.yaml")
     assert "line 3" in judged.refused(3, "policy", "set", "docs", wrong)
+
+
+def rag(shell: Shell, **changed: object) -> str:
+    lines = [
+        {
+            "_id": f"q{n}",
+            "text": f"number {n}",
+            "citations": [f"d{n}"],
+            "answer": f"This is text number {n}.",
+            **changed,
+        }
+        for n in range(24)
+    ]
+    return shell.file("rag.jsonl", "\n".join(map(json.dumps, lines)) + "\n")
+
+
+def test_citations_and_answers_are_measured_printed_and_kept(judged: Shell) -> None:
+    told = judged.ok("queries", "add", "docs", "rag", "--from", rag(judged))
+    assert "24 with citations, 24 with an answer" in told
+    judged.run(
+        "policy", "set", "docs", judged.file("p.yaml", "gates: [{gate: empty-answers}]\n")
+    )
+    printed = judged.run(
+        "evaluate", "docs", "v2", "--queries", "rag", "--judge", "lexical", "--save-as", "rag1"
+    ).stdout
+    assert "the first 5 retrieved sources against the expected citations of 24" in printed
+    assert "CitationF1@5" in printed
+    assert "what the first 5 passages support of the answers in rag, by lexical" in printed
+    assert "Groundedness" in printed
+    assert "supported by the first 5 passages" in judged.ok("runs", "show", "docs", "rag1")
+    shown = judged.json("queries", "show", "docs", "rag", "--limit", "1")
+    assert (shown["cited"], shown["answered"]) == (24, 24)
+
+
+def test_what_cannot_be_judged_is_refused_with_what_to_type(judged: Shell) -> None:
+    evaluate = ("evaluate", "docs", "v2", "--queries")
+    assert "--answer-with NAME" in judged.refused(3, *evaluate, "items", "--judge", "lexical")
+    assert "[chat.gpt]" in judged.refused(3, *evaluate, "items", "--judge", "gpt")
+    assert "name a judge" in judged.refused(3, *evaluate, "items", "--answer-with", "gpt")
+    bad = rag(judged, citations=[{"document": "d1", "start": 5}])
+    refused = judged.refused(3, "queries", "add", "docs", "rag", "--from", bad)
+    assert "line 1" in refused
+    far = rag(judged, citations=[{"document": "d1", "start": 5, "end": 9_999}])
+    assert "24 cited spans lie outside" in judged.ok(
+        "queries", "add", "docs", "rag", "--from", far
+    )
+    gone = rag(judged, citations=["nowhere"])
+    assert "1 of the judged or cited documents are not in docs" in judged.ok(
+        "queries", "add", "docs", "rag", "--from", gone
+    )
+    empty = judged.file("empty.jsonl", "\n")
+    assert "no query" in judged.refused(3, "queries", "add", "docs", "no", "--from", empty)

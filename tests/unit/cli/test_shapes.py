@@ -60,6 +60,15 @@ def shape(value: Json) -> Json:
     return "null" if value is None else type(value).__name__
 
 
+ASKED = {
+    "_id": "q1",
+    "text": "number 3",
+    "group": "odd",
+    "citations": ["d3", {"document": "d4", "start": 0, "end": 8}],
+    "answer": "It is about number 3 and nothing else.",
+}
+
+
 @pytest.mark.parametrize("name", READING)
 def test_a_reading_command_prints_the_shape_that_is_promised(moved: Shell, name: str) -> None:
     assert shape(moved.json(*READING[name])) == PROMISED[name]
@@ -91,17 +100,23 @@ def test_every_moving_command_prints_the_shape_that_is_promised(shell: Shell) ->
             "docs",
             "asked",
             "--from",
-            shell.file("q.txt", "one\n"),
+            shell.file("q.jsonl", f"{json.dumps(ASKED)}\n"),
         ],
         "queries known-items": ["queries", "known-items", "docs", "items", "--count", "9"],
-        "queries judge": ["queries", "judge", "docs", "asked", "line-1", "d3", "1"],
+        "queries judge": ["queries", "judge", "docs", "asked", "q1", "d3", "1"],
         "queries show": ["queries", "show", "docs", "items", "--limit", "1"],
         "queries list": ["queries", "list", "docs"],
         "policy set": ["policy", "set", "docs", shell.file("p.yaml", POLICY)],
         "release create 2": ["release", "create", "docs", "v2", "--spec", spec],
         "sync 2": ["sync", "docs", "v2"],
         "evaluate": ["evaluate", "docs", "v2", "--queries", "items", "--save-as", "june"],
+        "evaluate --judge": [
+            *("evaluate", "docs", "v2", "--queries", "asked", "--judge", "lexical"),
+            *("--save-as", "july"),
+        ],
         "runs list": ["runs", "list", "docs"],
+        "runs show --judged": ["runs", "show", "docs", "july"],
+        "queries show --expected": ["queries", "show", "docs", "asked"],
         "runs show": ["runs", "show", "docs", "june"],
         "drill": ["drill", "docs", "v2"],
         "drill --list": ["drill", "docs", "--list"],

@@ -9,7 +9,7 @@ import json
 import stat
 import tarfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -27,15 +27,18 @@ from repoint.domain.errors import (
     NotFoundError,
     StoreUnavailableError,
 )
+from repoint.domain.expected import Expected
 from repoint.domain.histogram import Histogram
 from repoint.domain.ids import IndexName, ProcessId, ReleaseName
 from repoint.domain.spec import ModelSpec, ReleaseSpec
 from repoint.domain.telemetry import Arm, Count, Period, Stage, Tally
+from repoint.operations.evaluate import Options
 from repoint.operations.promote import PromoteOptions
 from repoint.ports.store.traffic import Measured
 from repoint.wiring import signing
 from repoint.wiring.signing import KEY_FILE, Key
 
+ANSWER = "That is a secret of the gardener's own"
 WORDS = [
     "brassica",
     "zinnia",
@@ -91,7 +94,13 @@ def filled(home: Path) -> None:
             docs.sync(name)
         docs.promote("v1", options=PromoteOptions(without_evaluation="the first"))
         docs.judging.known_items("items", count=8)
-        docs.judging.evaluate("v2", queries="items")
+        asked = docs.judging.query_set("items").questions
+        known = {
+            one.id: Expected(answer=ANSWER, citations=dict.fromkeys(asked.qrels[one.id], ()))
+            for one in asked.queries
+        }
+        docs.judging.add_queries("items", replace(asked, expected=known))
+        docs.judging.evaluate("v2", queries="items", options=Options(judge="lexical"))
         repoint.index("other").freeze(reason="somebody else's affair")
         docs.promote("v2", options=PromoteOptions(without_evaluation="a test"))
         docs.rollback(reason="<b>bad</b> & worse")
@@ -145,6 +154,24 @@ def signed_anew(files: dict[str, bytes], key: Key) -> dict[str, bytes]:
     files["manifest.json"] = rfc8785.dumps(manifest)
     files["manifest.jws"] = key.sign(files["manifest.json"]).encode()
     return files
+
+
+def test_sources_and_answers_are_in_it_as_figures_without_a_text(
+    told: Told, bundle: Path
+) -> None:
+    files = told.files(bundle)
+    (one,) = json.loads(files["evaluations.json"])
+    assert [figure["measure"] for figure in one["citations"]["figures"]] == [
+        "CitationF1@5",
+        "CitationP@5",
+        "CitationR@5",
+    ]
+    assert one["grounding"]["judge"] == "lexical"
+    assert one["grounding"]["candidate"]["answers"] == 8
+    assert one["grounding"]["worse"] == []
+    assert not any(ANSWER.encode() in content for content in files.values())
+    included = told.export(out=bundle.with_name("with.tar.gz"), include_queries=True).path
+    assert not any(ANSWER.encode() in one for one in told.files(included).values())
 
 
 def test_a_bundle_verifies_where_it_was_made_and_elsewhere_by_its_key(
@@ -216,7 +243,7 @@ def test_questions_are_in_it_only_where_they_were_asked_for(
     assert "queries.json" not in told.files(bundle)
     made = told.export(out=tmp_path / "asked.tar.gz", include_queries=True)
     files = told.files(made.path)
-    assert len(json.loads(files["queries.json"])["items@1"]) == 8
+    assert len(json.loads(files["queries.json"])["items@2"]) == 8
     assert verify(made.path).bundle.manifest["queries_included"] is True
     assert any("known" in one or "queries" in one for one in told.export().missing)
 

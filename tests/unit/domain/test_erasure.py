@@ -17,6 +17,7 @@ from repoint.domain.erasure import (
     traces_of,
     tree_without,
 )
+from repoint.domain.expected import Expected, Span
 from repoint.domain.ids import DocumentId, QueryId
 from repoint.domain.operation import Baseline
 from repoint.domain.queries import Query, QuerySetKind, Questions
@@ -84,6 +85,54 @@ def test_a_question_that_is_a_documents_first_sentence_goes_from_any_set() -> No
     )
 
     assert questions_without(questions, GONE)[1] == {one}
+
+
+def test_answers_made_of_a_document_go_and_its_citations_stay_nameless() -> None:
+    names = [QueryId(f"q{n}") for n in range(5)]
+    span = (Span(start=0, end=4),)
+    questions = Questions(
+        queries=tuple(Query(id=name, text=f"what, {name}?") for name in names),
+        qrels={names[1]: {DocumentId("7"): 1}, names[4]: {DocumentId("7"): 0}},
+        kind=QuerySetKind.JUDGED,
+        source="",
+        expected={
+            names[0]: Expected(answer="of it", citations={DocumentId("7"): span}),
+            names[1]: Expected(answer="of what is relevant"),
+            names[2]: Expected(answer=f"as said: {GONE.traces[0]}, and so on"),
+            names[3]: Expected(answer="mine", citations={DocumentId("9"): ()}),
+            names[4]: Expected(answer="not of what is irrelevant"),
+        },
+    )
+
+    left, _ = questions_without(questions, GONE)
+    assert [left.expected[name].answer for name in names] == [
+        "",
+        "",
+        "",
+        "mine",
+        "not of what is irrelevant",
+    ]
+    assert left.expected[names[0]].citations == {DocumentId("erased-a"): span}
+    assert questions_without(left, GONE)[0] == left
+
+
+def test_a_run_keeps_its_verdicts_without_what_names_the_document() -> None:
+    one, two = QueryId("q1"), QueryId("q2")
+    made = run()
+    assert made.grounding is not None
+    reason = f'unavailable: it says "7" and {GONE.traces[0]}'
+    before = replace(
+        made,
+        astray={one: frozenset({DocumentId("7"), DocumentId("9")}), two: frozenset()},
+        grounding=replace(made.grounding, failed={one: reason}),
+    )
+
+    after = run_without(before, GONE, frozenset({two}))
+
+    assert after.astray == {one: {DocumentId("erased-a"), DocumentId("9")}}
+    assert after.grounding is not None
+    assert after.grounding.verdicts == made.grounding.verdicts
+    assert after.grounding.failed == {one: 'unavailable: it says "erased-a" and (erased)'}
 
 
 def test_a_run_keeps_its_ranks() -> None:

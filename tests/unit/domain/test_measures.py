@@ -14,6 +14,9 @@ from repoint.domain.measures import STANDARD, Measure, MeasureKind, standard
         ("AP", MeasureKind.AVERAGE_PRECISION, None),
         ("success@5", MeasureKind.SUCCESS, 5),
         (" P@1 ", MeasureKind.PRECISION, 1),
+        ("CitationF1@5", MeasureKind.CITATION_F1, 5),
+        ("citationp@3", MeasureKind.CITATION_PRECISION, 3),
+        ("CitationR@10", MeasureKind.CITATION_RECALL, 10),
     ],
 )
 def test_a_measure_is_read_as_it_is_written(
@@ -24,7 +27,9 @@ def test_a_measure_is_read_as_it_is_written(
     assert Measure.parse(str(measure)) == measure
 
 
-@pytest.mark.parametrize("text", ["", "nDCG", "R", "Success", "nDCG@0", "MAP@10", "nDCG@1001"])
+@pytest.mark.parametrize(
+    "text", ["", "nDCG", "R", "Success", "nDCG@0", "MAP@10", "nDCG@1001", "F1@5", "CitationF1"]
+)
 def test_what_is_no_measure_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(BadInputError) as caught:
         Measure.parse(text)

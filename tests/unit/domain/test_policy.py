@@ -29,7 +29,7 @@ def test_a_policy_comes_back_from_its_tree(
 
 
 def test_every_gate_has_a_name_of_its_own() -> None:
-    assert len(GATES) == len({kind.gate for kind in GATES.values()}) == 7
+    assert len(GATES) == len({kind.gate for kind in GATES.values()}) == 9
 
 
 def test_the_built_in_policy_asks_for_relevance_and_is_version_0() -> None:

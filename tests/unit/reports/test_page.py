@@ -8,10 +8,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from repoint import Repoint
+from repoint.domain.expected import Expected
 from repoint.domain.ids import DocumentId, QueryId
 from repoint.domain.queries import Query, QuerySetKind, Questions
 from repoint.domain.spec import ModelSpec, ReleaseSpec
-from repoint.operations.evaluate import Report
+from repoint.operations.evaluate import Options, Report
 from repoint.reports.page import render
 
 EVIL = "<script>alert(1)</script>"
@@ -54,9 +55,19 @@ def evaluated(home: Path, *, judged: bool) -> Report:
                 qrels=qrels if judged else {},
                 kind=QuerySetKind.JUDGED if judged else QuerySetKind.LOG,
                 source="a test",
+                expected={
+                    query.id: Expected(
+                        citations={DocumentId(f"d{n}"): ()},
+                        answer=f"It is number {n}. {EVIL} everywhere it goes.",
+                    )
+                    for n, query in enumerate(queries)
+                }
+                if judged
+                else {},
             ),
         )
-        return judging.evaluate("v2", queries="evil")
+        options = Options(judge="lexical" if judged else "", passages=1)
+        return judging.evaluate("v2", queries="evil", options=options)
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_escapes_what_files_say(
@@ -71,6 +82,9 @@ def test_the_page_needs_nothing_from_elsewhere_and_escapes_what_files_say(
     assert "https://" not in page
     assert EVIL in reader.text
     assert "nDCG@10" in reader.text
+    assert "CitationF1@1" in reader.text
+    assert "which is not the share that is true" in reader.text
+    assert "do not support" in reader.text
 
 
 def test_the_page_of_queries_without_judgements_has_no_scores(tmp_path: Path) -> None:
@@ -78,5 +92,7 @@ def test_the_page_of_queries_without_judgements_has_no_scores(tmp_path: Path) ->
     page = render(report)
     assert "rank-biased overlap" in page
     assert "Changes, overall" not in page
+    assert "expected citations" not in page
+    assert "Groundedness" not in page
     silent = replace(report, candidate=replace(report.candidate, latency=None))
     assert "<svg" in render(silent)

@@ -29,6 +29,8 @@ max_lag: 10
 inconclusive: warn
 gates:
   - {gate: relevance, measure: nDCG@5, tolerance: 0.01, groups: true, minimum_queries: 30}
+  - {gate: citations, measure: CitationR@3}
+  - {gate: groundedness, judge: lexical, minimum: 0.6, groups: true}
   - {gate: recall, measure: R@50, minimum: 0.7}
   - {gate: index-recall, k: 5, minimum: 0.9}
   - {gate: latency, p95_ms: 40, p95_ratio: 1.5}
@@ -43,6 +45,8 @@ readiness: {max_age: 24h}
 guard: {queries: clinic, every: 90s, rollbacks: 2, false_alarm: 0.005}
 triggers:
   - {trigger: relevance, groups: true, tolerance: 0.03}
+  - {trigger: citations, measure: CitationP@5}
+  - {trigger: groundedness, judge: gpt, minimum: 0.7, window: 2h, no_data: fail}
   - {trigger: index-recall, then: freeze}
   - {trigger: latency, p95_ratio: 2, window: 10m}
   - {trigger: cost, ratio: 1.5}
@@ -64,7 +68,7 @@ def test_a_policy_is_read_with_every_default_and_written_back() -> None:
     assert policy.gates[0] == RelevanceGate(
         measure="nDCG@5", tolerance=0.01, groups=True, minimum_queries=30
     )
-    assert policy.gates[3] == LatencyGate(p95_ms=40.0, p95_ratio=1.5)
+    assert policy.gates[5] == LatencyGate(p95_ms=40.0, p95_ratio=1.5)
     assert not policy.inconclusive_refuses
     assert load_policy(dump_policy(policy)) == policy
     assert load_policy(dump_policy(BUILT_IN)) == BUILT_IN
@@ -131,6 +135,9 @@ def test_a_policy_that_was_stored_before_there_were_triggers_declares_none() -> 
         ),
         (TRIGGERED.format("{trigger: latency}"), "names no limit"),
         (TRIGGERED.format("{trigger: cost}"), "names no limit"),
+        (TRIGGERED.format("{trigger: groundedness, tolerance: null}"), "names no limit"),
+        (TRIGGERED.format("{trigger: groundedness}"), "no query set is named"),
+        (TRIGGERED.format("{trigger: citations, measure: F1}"), "'F1' is no measure"),
         (TRIGGERED.format("{trigger: latency, p95_ms: 9, window: 15}"), "is a duration"),
         (TRIGGERED.format("{trigger: latency, p95_ms: 9, window: 0s}"), "out of bounds"),
         (TRIGGERED.format("{trigger: relevance, measure: best}"), "'best' is no measure"),

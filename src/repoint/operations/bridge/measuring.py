@@ -43,7 +43,7 @@ def against_queries(
     old = _old_answers(session, space.release, queries)
     asked = _ask(session, space, queries)
     told = f"{queries.name}@{queries.version}"
-    scored = queries.questions.scored()
+    scored = queries.questions.scored_by(measure)
     if scored:
         before = score(queries.questions, old, [measure])[measure]
         after = score(queries.questions, asked, [measure])[measure]

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Final
 
 from repoint.domain.errors import BadInputError, InputRejectedError
 from repoint.domain.evaluation import Ranking, Run, RunCost, Stages
-from repoint.domain.ids import Lsn, QueryId, RunId
+from repoint.domain.grounding import Grounding, Passage
+from repoint.domain.ids import DocumentId, Lsn, QueryId, RunId
 from repoint.domain.measures import DEEPEST
 from repoint.domain.queries import Query, QuerySet
+from repoint.operations.evaluate.citing import Quotes
+from repoint.operations.evaluate.grounding import Streak, Wish, ground, passages_of, to_judge
 from repoint.operations.query import Question, find, prepare
 from repoint.operations.session import Session
 from repoint.operations.spaces import Space
@@ -39,13 +43,36 @@ class Options:
     seed: int = 0
     #: The name that the candidate's run is kept under, as a baseline for later; empty: none.
     save_as: str = ""
+    #: How many of the first are sources of an answer: citations and judges look at those.
+    passages: int = 5
+    #: Who judges whether answers rest on their passages; empty: nobody.
+    judge: str = ""
+    #: What makes the answers that are judged; empty: the query set has them.
+    answer_with: str = ""
+
+    @property
+    def wish(self) -> Wish | None:
+        """Who is to judge what; None: nobody."""
+        if not self.judge:
+            return None
+        return Wish(judge=self.judge, answer_with=self.answer_with, passages=self.passages)
 
     def checked(self) -> Options:
         """Return the options if they fit together.
 
         Raises:
-            BadInputError: a depth is out of bounds.
+            BadInputError: a depth is out of bounds, or answers are made that nobody judges.
         """
+        if self.answer_with and not self.judge:
+            raise BadInputError(
+                "answers would be made and judged by nobody",
+                hint="name a judge: --judge lexical, or one of [chat.NAME] in repoint.toml",
+            )
+        if not 1 <= self.passages <= self.depth:
+            raise BadInputError(
+                f"{self.passages} passages and a depth of {self.depth} do not fit together",
+                hint="1 <= passages <= depth",
+            )
         if not 1 <= self.k <= self.depth <= DEEPEST:
             raise BadInputError(
                 f"k of {self.k} and a depth of {self.depth} do not fit together",
@@ -60,6 +87,7 @@ class Asked:
 
     questions: int
     total: int
+    what: str = "questions"
 
 
 @dataclass(slots=True)
@@ -68,11 +96,16 @@ class Answers:
 
     space: Space
     lsn: Lsn
+    quotes: Quotes
     ranked: dict[QueryId, Ranking] = field(default_factory=dict)
     exact: dict[QueryId, Ranking] = field(default_factory=dict)
     stages: dict[QueryId, Stages] = field(default_factory=dict)
     refused: dict[QueryId, str] = field(default_factory=dict)
     prepared: list[str] = field(default_factory=list)
+    astray: dict[QueryId, frozenset[DocumentId]] = field(default_factory=dict)
+    #: What the answers are judged by; kept only where somebody judges.
+    found: dict[QueryId, tuple[Passage, ...]] = field(default_factory=dict)
+    grounding: Grounding | None = None
 
     def ask(self, session: Session, query: Query, options: Options) -> None:
         """Ask one question; one that the release cannot take has an empty answer."""
@@ -93,6 +126,11 @@ class Answers:
             rerank_ms=timings.rerank_ms,
         )
         self.prepared.append(question.prepared)
+        astray = self.quotes.astray(self.space, query, hits)
+        if astray:
+            self.astray[query.id] = astray
+        if options.judge:
+            self.found[query.id] = passages_of(hits, limit=options.passages)
         if options.exact:
             self.exact[query.id] = self._exactly(session, question, options)
 
@@ -116,7 +154,8 @@ def ask_all(
     Raises:
         UnavailableError: a model or database did not answer; nothing is kept.
     """
-    asked = [answers_of(session, space) for space in spaces]
+    quotes = Quotes.read(session, queries.index, queries.questions)
+    asked = [answers_of(session, space, quotes) for space in spaces]
     questions = queries.questions.queries
     for one in asked:
         _warm_up(session, one, questions, options)
@@ -125,19 +164,51 @@ def ask_all(
             one.ask(session, query, options)
         if progress is not None:
             progress(Asked(questions=number + 1, total=len(questions)))
+    _ground(session, asked, queries, options, progress)
     return [run_of(session, one, queries, options=options) for one in asked]
 
 
-def answers_of(session: Session, space: Space) -> Answers:
+def _ground(
+    session: Session,
+    asked: Sequence[Answers],
+    queries: QuerySet,
+    options: Options,
+    progress: Callable[[Asked], None] | None,
+) -> None:
+    """Have every release's answers judged, where somebody is to judge."""
+    wish = options.wish
+    if wish is None:
+        return
+    judged, streak = to_judge(queries, wish), Streak()
+    counted, total = count(1), len(judged) * len(asked)
+
+    def tell() -> None:
+        if progress is not None:
+            progress(Asked(questions=next(counted), total=total, what="answers"))
+
+    for one in asked:
+        one.grounding = ground(
+            session,
+            one.space.release,
+            judged,
+            queries,
+            one.found,
+            wish=wish,
+            streak=streak,
+            progress=tell,
+        )
+
+
+def answers_of(session: Session, space: Space, quotes: Quotes) -> Answers:
     """Return a release that was asked nothing yet."""
-    return Answers(space, _watermark(session, space))
+    return Answers(space, _watermark(session, space), quotes)
 
 
 def _warm_up(
     session: Session, one: Answers, questions: Sequence[Query], options: Options
 ) -> None:
     """Ask until the first answer, and forget it: it takes as long as loading the model."""
-    first = Answers(one.space, one.lsn)
+    first = Answers(one.space, one.lsn, one.quotes)
     for query in questions:
         first.ask(session, query, options)
         if first.stages:
@@ -180,4 +251,7 @@ def run_of(session: Session, one: Answers, queries: QuerySet, *, options: Option
             vector_bytes=counts.chunks * model.dimensions * _NUMBER_BYTES,
             bytes_on_disk=counts.bytes_on_disk,
         ),
+        passages=options.passages,
+        astray=one.astray,
+        grounding=one.grounding,
     )

@@ -13,8 +13,10 @@ from repoint.domain.policy import PolicyVersion
 from repoint.domain.queries import QuerySet
 from repoint.domain.release import Release, ReleaseState
 from repoint.operations.evaluate.asking import Asked, Options, ask_all
-from repoint.operations.evaluate.comparing import Comparison, compare
+from repoint.operations.evaluate.comparing import compare
+from repoint.operations.evaluate.comparison import Comparison
 from repoint.operations.evaluate.gating import judge, measures_of
+from repoint.operations.evaluate.grounding import require_answers
 from repoint.operations.evaluate.values import Report
 from repoint.operations.in_force import policy_for
 from repoint.operations.session import Session, authorise
@@ -44,6 +46,7 @@ def evaluate(  # noqa: PLR0913 - what is asked, of whom, beside whom
         NotFoundError: there is no such release, run or query set.
         RefusedError: a release has no collection, or nothing was promoted yet.
         ConflictError: the stored run was asked other questions, or less deeply.
+        BadInputError: answers are to be judged, and there are none.
         UnavailableError: a model or database did not answer; nothing was stored.
     """
     authorise(session, Action.EVALUATE, index)
@@ -59,6 +62,11 @@ def evaluate(  # noqa: PLR0913 - what is asked, of whom, beside whom
     if stored is not None:
         _require_comparable(stored, asked, options)
     releases = [release] if other is None else [release, other]
+    if options.wish is not None:
+        session.judges.judge(options.judge)  # before hours of asking, not after
+        if options.answer_with:
+            session.judges.answerer(options.answer_with)
+        require_answers(asked, options.wish, releases)
     spaces = [session.spaces.open(one) for one in releases]
     runs = ask_all(session, spaces, asked, options=options, progress=progress)
     mine = replace(runs[0], name=options.save_as)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import assert_never
 
-import numpy as np
-
-from repoint.domain.document import Json
 from repoint.domain.errors import BadInputError
 from repoint.domain.evaluation import index_recall, latency
-from repoint.domain.gates import Change, GateResult, Outcome, not_worse
+from repoint.domain.gates import GateResult, Outcome
+from repoint.domain.grounding import Grounding
 from repoint.domain.measures import Measure
 from repoint.domain.policy import (
+    CitationsGate,
     CostGate,
     EmptyAnswersGate,
     Gate,
+    GroundednessGate,
     IndexRecallGate,
     LatencyGate,
     LostDocumentsGate,
@@ -23,10 +23,9 @@ from repoint.domain.policy import (
     RecallGate,
     RelevanceGate,
 )
-from repoint.domain.queries import Query, groups
-from repoint.operations.evaluate import statistics
-from repoint.operations.evaluate.comparing import Comparison
-from repoint.operations.evaluate.planning import FALSE_ALARM, Plan, plan
+from repoint.operations.evaluate import answers
+from repoint.operations.evaluate.comparison import Comparison
+from repoint.operations.evaluate.holding import Compared, held
 
 
 def measures_of(policy: Policy) -> list[Measure]:
@@ -38,7 +37,7 @@ def measures_of(policy: Policy) -> list[Measure]:
     return [
         Measure.parse(gate.measure)
         for gate in policy.gates
-        if isinstance(gate, RelevanceGate | RecallGate)
+        if isinstance(gate, RelevanceGate | CitationsGate | RecallGate)
     ]
 
 
@@ -50,10 +49,12 @@ def judge(comparison: Comparison, policy: Policy, *, seed: int) -> list[GateResu
     return results
 
 
-def _judged(comparison: Comparison, gate: Gate, *, seed: int) -> list[GateResult]:  # noqa: PLR0911 - one line a kind
+def _judged(comparison: Comparison, gate: Gate, *, seed: int) -> list[GateResult]:  # noqa: C901, PLR0911 - one line a kind
     match gate:
-        case RelevanceGate():
+        case RelevanceGate() | CitationsGate():
             return _relevance(comparison, gate, seed=seed)
+        case GroundednessGate():
+            return _groundedness(comparison, gate, seed=seed)
         case RecallGate():
             return [_recall(comparison, gate)]
         case IndexRecallGate():
@@ -70,109 +71,83 @@ def _judged(comparison: Comparison, gate: Gate, *, seed: int) -> list[GateResult
             assert_never(never)
 
 
-def _relevance(comparison: Comparison, gate: RelevanceGate, *, seed: int) -> list[GateResult]:
-    parts: list[tuple[str, Sequence[Query]]] = [("", comparison.scored)]
-    if gate.groups:
-        found = groups(comparison.queries.questions.queries)
-        scored = {query.id for query in comparison.scored}
-        parts += [
-            (name, [query for query in members if query.id in scored])
-            for name, members in found.items()
-        ]
-        if not found:
-            return [
-                GateResult(
-                    gate=gate.gate,
-                    outcome=Outcome.FAIL,
-                    summary=f"query set {comparison.evaluation.query_set} has no groups",
-                )
-            ]
-    return [
-        _part(comparison, gate, name, queries, parts=len(parts), seed=seed)
-        for name, queries in parts
-    ]
-
-
-def _part(
-    comparison: Comparison,
-    gate: RelevanceGate,
-    group: str,
-    queries: Sequence[Query],
-    *,
-    parts: int,
-    seed: int,
-) -> GateResult:
-    name = f"{gate.gate}:{group}" if group else gate.gate
-    of = f" of {group!r}" if group else ""
-    if not queries:
-        # Of a set without any judgement nothing can be said; of one that has some, a group
-        # without is a gap that somebody left.
-        unjudged = not comparison.scored
-        return GateResult(
-            gate=name,
-            outcome=Outcome.INCONCLUSIVE if unjudged else Outcome.FAIL,
-            summary=f"no judged query{of}: no data is no pass",
-        )
+def _relevance(
+    comparison: Comparison, gate: RelevanceGate | CitationsGate, *, seed: int
+) -> list[GateResult]:
     try:
         measure = Measure.parse(gate.measure)
     except BadInputError as error:
-        return GateResult(gate=name, outcome=Outcome.ERROR, summary=error.message)
-    differences = comparison.differences([measure], queries)
-    change = _change(differences, gate, parts=parts, seed=seed)
-    outcome = not_worse(change, tolerance=gate.tolerance)
-    if len(queries) < gate.minimum_queries:
-        outcome = Outcome.INCONCLUSIVE
-    figures: dict[str, Json] = {
-        "measure": str(measure),
-        "queries": len(queries),
-        "difference": change.difference,
-        "low": change.low,
-        "high": change.high,
-        "fail_high": change.fail_high,
-        "tolerance": gate.tolerance,
-    }
-    summary = (
-        f"{measure}{of} changes by {change.difference:+.3f} "
-        f"[{change.low:+.3f}, {change.high:+.3f}] on {len(queries)} queries; "
-        f"{-gate.tolerance:+.3f} is tolerated"
+        return [_error(gate.gate, error.message)]
+    questions = comparison.queries.questions
+    compared = Compared(
+        gate=gate.gate,
+        measure=str(measure),
+        queries=questions.scored_by(measure),
+        asked=questions.queries,
+        query_set=comparison.evaluation.query_set,
+        lacks=_lacks(measure),
+        values=lambda queries: comparison.values([measure], queries),
     )
-    if outcome is Outcome.INCONCLUSIVE:
-        baseline = comparison.baseline_scores[measure]
-        before = np.array([baseline[query.id] for query in queries])
-        wanted = plan(differences[:, 0], before, gate, parts=parts)
-        figures["queries_needed"] = wanted.needed
-        figures["queries_to_catch"] = wanted.catching
-        figures["queries_to_pass"] = wanted.passing
-        summary += _would_tell(wanted, gate)
-    return GateResult(gate=name, outcome=outcome, summary=summary, figures=figures)
+    return held(compared, gate, seed=seed)
 
 
-def _change(
-    differences: statistics.Floats, gate: RelevanceGate, *, parts: int, seed: int
-) -> Change:
-    """Return the difference with its interval, and with the bound that makes a loss sure.
+def _lacks(measure: Measure) -> str:
+    return "query with expected citations" if measure.is_of_citations else "judged query"
 
-    All parts must pass, so each may pass at the gate's own level. Any part may fail, so the
-    chance of a false alarm is shared between them (Bonferroni): whoever looks at ten groups
-    must not see a loss in one of them by chance ten times as often.
-    """
-    means = statistics.resampled_means(differences, seed=seed)[:, 0]
-    passing = statistics.interval(means, level=gate.confidence)
-    return Change(
-        difference=float(differences.mean()),
-        low=passing.low,
-        high=passing.high,
-        fail_high=statistics.upper_bound(differences, chance=FALSE_ALARM / parts),
+
+def _groundedness(
+    comparison: Comparison, gate: GroundednessGate, *, seed: int
+) -> list[GateResult]:
+    found = answers.pairs(comparison)
+    now = found.candidate
+    if now is None or (gate.judge and now.judge != gate.judge):
+        why = found.why if now is None else f"{now.judge} judged, not {gate.judge}"
+        return [_error(gate.gate, f"{why}: evaluate with --judge {gate.judge or 'NAME'}")]
+    floor: list[GateResult] = []
+    if gate.minimum is not None:
+        floor = [_grounded(gate, gate.minimum, now)]
+    if found.why or found.baseline is None:
+        return [*floor, _error(gate.gate, found.why)]
+    without = max((now, found.baseline), key=lambda one: one.failed_share)
+    if without.failed_share > gate.failed:
+        return [*floor, _error(gate.gate, _unjudged(without, gate))]
+    compared = Compared(
+        gate=gate.gate,
+        measure=answers.GROUNDEDNESS,
+        queries=found.queries,
+        asked=comparison.queries.questions.queries,
+        query_set=comparison.evaluation.query_set,
+        lacks="answer that was judged",
+        values=found.values,
     )
+    return [*floor, *held(compared, gate, seed=seed)]
 
 
-def _would_tell(wanted: Plan, gate: RelevanceGate) -> str:
-    told = []
-    if wanted.catching is not None:
-        told.append(f"{wanted.catching:,} queries would catch a loss of {gate.loss:.1%}")
-    if wanted.passing is not None:
-        told.append(f"{wanted.passing:,} would pass an equal release")
-    return "; " + ", ".join(told) if told else ""
+def _grounded(gate: GroundednessGate, minimum: float, now: Grounding) -> GateResult:
+    name = f"{gate.gate}:minimum"
+    if now.failed_share > gate.failed:
+        return _error(name, _unjudged(now, gate))
+    value, count = now.mean, len(now.verdicts)
+    if value is None:
+        return _no_data(name, "no answer was judged")
+    judged = _bounded(
+        name,
+        value >= minimum,
+        f"{value:.1%} of what {count} answers say is supported, at least {minimum:.1%}",
+        value=value,
+        limit=minimum,
+    )
+    if count >= gate.minimum_queries:
+        return judged
+    why = f"{judged.summary}; {count} answers are fewer than {gate.minimum_queries}"
+    return replace(judged, outcome=Outcome.INCONCLUSIVE, summary=why)
+
+
+def _unjudged(now: Grounding, gate: GroundednessGate) -> str:
+    return (
+        f"{len(now.failed)} of {now.asked} answers have no verdict, at most {gate.failed:.0%} "
+        f"may; for instance: {next(iter(now.failed.values()), '')}"
+    )
 
 
 def _recall(comparison: Comparison, gate: RecallGate) -> GateResult:
@@ -185,7 +160,7 @@ def _recall(comparison: Comparison, gate: RecallGate) -> GateResult:
         return GateResult(
             gate=gate.gate,
             outcome=Outcome.INCONCLUSIVE,
-            summary="no judged query: no data is no pass",
+            summary=f"no {_lacks(measure)}: no data is no pass",
         )
     value = sum(values) / len(values)
     return _bounded(

@@ -8,9 +8,8 @@ often they were enough.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
-from repoint.domain.policy import RelevanceGate
 from repoint.operations.evaluate import statistics
 from repoint.operations.evaluate.statistics import POWER, Floats
 
@@ -19,6 +18,35 @@ FALSE_ALARM: Final = 0.005
 #: How sure the spread and the baseline's mean are, of which the numbers are made: both were
 #: measured on the few queries that there are.
 _SURENESS: Final = 0.8
+
+
+class Rule(Protocol):
+    """What a gate declares whose measure may not fall."""
+
+    @property
+    def tolerance(self) -> float:
+        """How far the mean may fall, as a difference."""
+        ...
+
+    @property
+    def groups(self) -> bool:
+        """Whether each group must hold it too."""
+        ...
+
+    @property
+    def confidence(self) -> float:
+        """How sure a pass must be."""
+        ...
+
+    @property
+    def minimum_queries(self) -> int:
+        """With fewer queries nothing can be told."""
+        ...
+
+    @property
+    def loss(self) -> float:
+        """What part of the baseline's mean a loss must be that a doubt asks queries for."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +71,7 @@ def level_of_failure(parts: int) -> float:
     return 1.0 - 2.0 * FALSE_ALARM / parts
 
 
-def plan(differences: Floats, baseline: Floats, gate: RelevanceGate, *, parts: int) -> Plan:
+def plan(differences: Floats, baseline: Floats, gate: Rule, *, parts: int) -> Plan:
     """Return the numbers for a part from one column of differences and the baseline's scores.
 
     A part fails when its loss is beyond the tolerance and surely a loss, so both must be
@@ -68,5 +96,5 @@ def plan(differences: Floats, baseline: Floats, gate: RelevanceGate, *, parts: i
     return Plan(catching=catching, passing=None if passing is None else _most(gate, passing))
 
 
-def _most(gate: RelevanceGate, *numbers: int | None) -> int:
+def _most(gate: Rule, *numbers: int | None) -> int:
     return max(gate.minimum_queries, *(one for one in numbers if one is not None))

@@ -8,9 +8,11 @@ query that got no answer, or was refused, counts 0 and never drops out of the me
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
-from repoint.domain.evaluation import Rankings
+from repoint.domain.evaluation import Astray, Rankings
+from repoint.domain.expected import compared
 from repoint.domain.ids import QueryId
 from repoint.domain.measures import Measure, MeasureKind
 from repoint.domain.queries import Questions
@@ -22,8 +24,53 @@ if TYPE_CHECKING:
 Scores = Mapping[Measure, Mapping[QueryId, float]]
 
 
-def score(questions: Questions, ranked: Rankings, measures: Sequence[Measure]) -> Scores:
-    """Return each measure's value for each query that has a relevant document."""
+_NOWHERE: Final[Astray] = MappingProxyType({})
+
+
+def score(
+    questions: Questions,
+    ranked: Rankings,
+    measures: Sequence[Measure],
+    *,
+    astray: Astray = _NOWHERE,
+) -> Scores:
+    """Return each measure's value for each query that has one.
+
+    Measures of relevance have one where a document is judged relevant, those of citations
+    where some are expected; ``astray`` are found documents of which another part was expected.
+    """
+    values = _relevance(questions, ranked, [one for one in measures if not one.is_of_citations])
+    for measure in measures:
+        if measure.is_of_citations:
+            values[measure] = _citations(questions, ranked, measure, astray=astray)
+    return values
+
+
+def _citations(
+    questions: Questions, ranked: Rankings, measure: Measure, *, astray: Astray
+) -> dict[QueryId, float]:
+    found: dict[QueryId, float] = {}
+    for query in questions.cited():
+        cited = compared(
+            ranked.get(query.id, ())[: measure.depth],
+            questions.expected[query.id],
+            astray=astray.get(query.id, frozenset()),
+        )
+        match measure.kind:
+            case MeasureKind.CITATION_PRECISION:
+                found[query.id] = cited.precision
+            case MeasureKind.CITATION_RECALL:
+                found[query.id] = cited.recall
+            case _:
+                found[query.id] = cited.f1
+    return found
+
+
+def _relevance(
+    questions: Questions, ranked: Rankings, measures: Sequence[Measure]
+) -> dict[Measure, dict[QueryId, float]]:
+    if not measures:
+        return {}
     import ir_measures  # noqa: PLC0415 - 60 ms that only an evaluation needs
 
     qrels: dict[str, dict[str, int]] = {
@@ -42,7 +89,7 @@ def score(questions: Questions, ranked: Rankings, measures: Sequence[Measure]) -
         for query, ranking in ranked.items()
         if query in qrels and ranking
     }
-    if not run or not measures:
+    if not run:
         return values
     named = {_theirs(measure): measure for measure in measures}
     found: Iterable[ir_measures.Metric] = ir_measures.iter_calc(list(named), qrels, run)

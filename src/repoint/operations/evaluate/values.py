@@ -41,6 +41,65 @@ class GroupFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CitationReport:
+    """Retrieved sources against the citations that the query set expects."""
+
+    #: How many of the first retrieved count as sources.
+    depth: int
+    #: Queries with expected citations: only these are counted.
+    queries: int
+    #: F1, precision and recall.
+    figures: Sequence[Figure]
+    groups: Sequence[GroupFigures]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One release's answers before a judge."""
+
+    #: What made the answers; empty: the query set has them.
+    answered_by: str
+    answers: int
+    #: Answers that were not made or not judged; they count as nothing.
+    failed: int
+    #: The reason of most of them.
+    why: str
+    #: The mean over all that were judged, whether the other release's was or not.
+    mean: float | None
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorseAnswer:
+    """An answer that rests less on what the candidate retrieves than on the baseline's."""
+
+    query: QueryId
+    text: str
+    group: str
+    baseline: float
+    candidate: float
+    #: Sentences of the query set's answer that the candidate's passages do not support; of
+    #: answers that were made nothing is kept.
+    unsupported: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroundingReport:
+    """Whether answers rest on the retrieved passages, by one judge."""
+
+    judge: str
+    identity: str
+    passages: int
+    candidate: Judged
+    #: None: the baseline was not judged, or by another judge.
+    baseline: Judged | None
+    #: Over the answers that were judged for both; empty where nothing can be compared.
+    figures: Sequence[Figure]
+    groups: Sequence[GroupFigures]
+    worse: Sequence[WorseAnswer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorseQuery:
     """A question that the candidate answers worse, side by side."""
 
@@ -131,6 +190,10 @@ class Report:
     worse: Sequence[WorseQuery]
     lost: Lost
     agreement: Agreement
+    #: None: the query set expects no citation.
+    citations: CitationReport | None
+    #: None: nobody judged answers.
+    grounding: GroundingReport | None
     baseline: Side
     candidate: Side
     policy_version: int

@@ -7,7 +7,6 @@ A question that gets no answer from the provider is counted as that, not as a ba
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -21,16 +20,19 @@ from repoint.domain.evaluation import Run
 from repoint.domain.ids import DocumentId, QueryId, query_set_name
 from repoint.domain.measures import Measure
 from repoint.domain.policy import Policy
-from repoint.domain.queries import Query, QuerySet, groups, relevant
+from repoint.domain.queries import Query, QuerySet, Questions, groups, relevant
 from repoint.domain.release import Release
-from repoint.domain.triggers import IndexRecallTrigger, RelevanceTrigger
+from repoint.domain.triggers import CitationsTrigger, IndexRecallTrigger, RelevanceTrigger
 from repoint.operations.evaluate.asking import Answers, Options, answers_of, run_of
+from repoint.operations.evaluate.citing import Quotes
 from repoint.operations.evaluate.scoring import Scores, score
 from repoint.operations.session import Session
 
 #: After so many questions in a row without an answer the rest are not asked: each may take as
 #: long as a provider's patience.
 _GIVE_UP: Final = 5
+#: Triggers that compare a measure with the fallback's.
+_COMPARED: Final = (RelevanceTrigger, CitationsTrigger)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +53,12 @@ class Benchmark:
     rate_limited: int
     now_scores: Scores
     baseline_scores: Scores
-    #: Judged questions that were answered, whose documents are those of the baseline's day.
-    pairs: Sequence[Query]
+    #: The questions whose documents are those of the baseline's day.
+    stable: Questions
+
+    def pairs(self, measure: Measure) -> list[Query]:
+        """Return the questions that were answered and can be compared by a measure."""
+        return [one for one in self.stable.scored_by(measure) if one.id in self.now.ranked]
 
 
 def ask(
@@ -63,10 +69,11 @@ def ask(
     Raises:
         NotFoundError: the policy names no query set, or one that there is not.
     """
-    queries = _queries(session, active, policy)
+    queries = queries_of(session, active, policy)
     options = options_of(policy)
     space = session.spaces.open(active)
-    answers = answers_of(session, space)
+    quotes = Quotes.read(session, active.index, queries.questions)
+    answers = answers_of(session, space, quotes)
     failed, limited = _ask(session, answers, queries, options)
     now = run_of(session, answers, queries, options=options)
     baseline, error = None, None
@@ -76,7 +83,7 @@ def ask(
         except RepointError as raised:
             error = raised  # what answers now is judged all the same
     measures = _measures(policy)
-    stable = _stable(session, queries, baseline) if baseline is not None else queries
+    kept = stable(session, queries, baseline) if baseline is not None else queries
     return Benchmark(
         queries=queries,
         now=now,
@@ -85,20 +92,20 @@ def ask(
         asked=len(queries.questions.queries),
         failed=failed,
         rate_limited=limited,
-        now_scores=score(queries.questions, now.ranked, measures),
+        now_scores=score(queries.questions, now.ranked, measures, astray=now.astray),
         baseline_scores={}
         if baseline is None
-        else score(queries.questions, baseline.ranked, measures),
-        pairs=[one for one in stable.questions.scored() if one.id in now.ranked],
+        else score(queries.questions, baseline.ranked, measures, astray=baseline.astray),
+        stable=kept.questions,
     )
 
 
 def group_count(session: Session, active: Release, policy: Policy) -> int:
     """Return how many groups a relevance trigger watches, 0 where none watches groups."""
-    watched = any(isinstance(o, RelevanceTrigger) and o.groups for o in policy.triggers)
+    watched = any(isinstance(o, _COMPARED) and o.groups for o in policy.triggers)
     if not watched:
         return 0
-    return len(groups(_queries(session, active, policy).questions.queries))
+    return len(groups(queries_of(session, active, policy).questions.queries))
 
 
 def options_of(policy: Policy) -> Options:
@@ -109,7 +116,12 @@ def options_of(policy: Policy) -> Options:
     return Options(k=10, depth=depth, exact=bool(recalls))
 
 
-def _queries(session: Session, active: Release, policy: Policy) -> QuerySet:
+def queries_of(session: Session, active: Release, policy: Policy) -> QuerySet:
+    """Return the benchmark query set.
+
+    Raises:
+        NotFoundError: the policy names none, or one that there is not.
+    """
     named = policy.guard.queries or policy.queries
     if not named:
         raise NotFoundError(
@@ -122,7 +134,7 @@ def _queries(session: Session, active: Release, policy: Policy) -> QuerySet:
 
 
 def _measures(policy: Policy) -> list[Measure]:
-    named = [one.measure for one in policy.triggers if isinstance(one, RelevanceTrigger)]
+    named = [one.measure for one in policy.triggers if isinstance(one, _COMPARED)]
     return [Measure.parse(one) for one in named]
 
 
@@ -151,7 +163,8 @@ def _baseline(
     stored = _stored(session, policy, fallback, queries, options)
     if stored is not None:
         return stored
-    answers = answers_of(session, session.spaces.open(fallback))
+    quotes = Quotes.read(session, fallback.index, queries.questions)
+    answers = answers_of(session, session.spaces.open(fallback), quotes)
     for query in queries.questions.queries:
         answers.ask(session, query, options)
     run = run_of(session, answers, queries, options=replace(options, exact=False))
@@ -195,10 +208,13 @@ def _is_of(run: Run, queries: QuerySet) -> bool:
     return (run.query_set, run.version) == (queries.name, queries.version)
 
 
-def _stable(session: Session, queries: QuerySet, baseline: Run) -> QuerySet:
-    """Leave out the questions whose relevant documents changed since the baseline was taken."""
-    qrels = queries.questions.qrels
-    judged = {doc for query in qrels for doc in relevant(qrels, query)}
+def stable(session: Session, queries: QuerySet, baseline: Run) -> QuerySet:
+    """Leave out the questions whose own documents changed since the baseline was taken.
+
+    Those are the relevant ones, and those that the answer should cite.
+    """
+    questions = queries.questions
+    judged = {doc for query in questions.queries for doc in _own(questions, query.id)}
     with session.store.read() as view:
         rows = view.log.get(queries.index, sorted(judged))
     changed = {
@@ -208,11 +224,11 @@ def _stable(session: Session, queries: QuerySet, baseline: Run) -> QuerySet:
         or row.document is None
         or row.written_at >= baseline.at
     }
-    kept = [one for one in queries.questions.queries if not _touched(qrels, one.id, changed)]
-    return replace(queries, questions=replace(queries.questions, queries=tuple(kept)))
+    kept = [one for one in questions.queries if not _own(questions, one.id) & changed]
+    return replace(queries, questions=replace(questions, queries=tuple(kept)))
 
 
-def _touched(
-    qrels: Mapping[QueryId, Mapping[DocumentId, int]], query: QueryId, changed: set[DocumentId]
-) -> bool:
-    return bool(relevant(qrels, query) & changed)
+def _own(questions: Questions, query: QueryId) -> frozenset[DocumentId]:
+    expected = questions.expected.get(query)
+    cited = () if expected is None else expected.citations
+    return relevant(questions.qrels, query).union(cited)

@@ -19,7 +19,9 @@ from repoint.domain.gates import Outcome
 from repoint.domain.policy import Policy
 from repoint.domain.triggers import (
     CanaryTrigger,
+    CitationsTrigger,
     EmptyAnswersTrigger,
+    GroundednessTrigger,
     IndexRecallTrigger,
     LatencyTrigger,
     MissingDocumentsTrigger,
@@ -72,10 +74,12 @@ def bar(policy: Policy, look: int, *, groups: int) -> Bar:
     )
 
 
-def _parts(trigger: Trigger, groups: int) -> int:
+def _parts(trigger: Trigger, groups: int) -> int:  # noqa: PLR0911 - one line a kind
     match trigger:
-        case RelevanceTrigger():
+        case RelevanceTrigger() | CitationsTrigger():
             return 1 + (groups if trigger.groups else 0)
+        case GroundednessTrigger():
+            return (trigger.minimum is not None) + (trigger.tolerance is not None)
         case LatencyTrigger():
             return len(_limits(trigger))
         case CanaryTrigger():
@@ -93,7 +97,9 @@ def _parts(trigger: Trigger, groups: int) -> int:
             return 0  # compared with its limit as it is
 
 
-def relevance(trigger: RelevanceTrigger, differences: Floats, *, part: str, bar: Bar) -> Judged:
+def relevance(
+    trigger: RelevanceTrigger | CitationsTrigger, differences: Floats, *, part: str, bar: Bar
+) -> Judged:
     """Judge a measure's differences, query by query, now minus the fallback's baseline."""
     of = f" of {part!r}" if part else ""
     count = int(differences.size)
@@ -113,6 +119,40 @@ def relevance(trigger: RelevanceTrigger, differences: Floats, *, part: str, bar:
             "samples": count,
         },
         part=part,
+    )
+
+
+def floor(trigger: GroundednessTrigger, shares: Floats, minimum: float, *, bar: Bar) -> Judged:
+    """Judge the supported shares of answers against the trigger's floor."""
+    count = int(shares.size)
+    if count < trigger.minimum_samples:
+        return _no_data(trigger, f"{count} judged answers", part="minimum")
+    mean = float(shares.mean())
+    return _by_fortune(
+        beyond=mean < minimum,
+        fortune=betting.falls_below(shares, mean=minimum, low=0.0, high=1.0),
+        bar=bar,
+        summary=f"{mean:.1%} of what {count} answers say is supported, at least {minimum:.1%}",
+        figures={"value": round(mean, 6), "limit": minimum, "samples": count},
+        part="minimum",
+    )
+
+
+def groundedness(
+    trigger: GroundednessTrigger, differences: Floats, tolerance: float, *, bar: Bar
+) -> Judged:
+    """Judge answers' differences, now minus the fallback's judged run."""
+    count = int(differences.size)
+    if count < trigger.minimum_samples:
+        return _no_data(trigger, f"{count} answers that were judged for both")
+    change = float(differences.mean())
+    return _by_fortune(
+        beyond=change < -tolerance,
+        fortune=betting.falls_below(differences, mean=0.0, low=-1.0, high=1.0),
+        bar=bar,
+        summary=f"groundedness changed by {change:+.3f} on {count} answers; "
+        f"-{tolerance:.3f} is tolerated",
+        figures={"value": round(change, 6), "limit": -tolerance, "samples": count},
     )
 
 

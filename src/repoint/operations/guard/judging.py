@@ -28,8 +28,10 @@ from repoint.domain.readiness import Finding, Status
 from repoint.domain.triggers import (
     AlertTrigger,
     CanaryTrigger,
+    CitationsTrigger,
     CostTrigger,
     EmptyAnswersTrigger,
+    GroundednessTrigger,
     IndexRecallTrigger,
     LatencyTrigger,
     MissingDocumentsTrigger,
@@ -43,6 +45,7 @@ from repoint.domain.triggers import (
 from repoint.operations.guard import figures, trying
 from repoint.operations.guard.benchmark import Benchmark
 from repoint.operations.guard.figures import Bar, Judged
+from repoint.operations.guard.grounding import Grounded
 from repoint.operations.guard.sight import Sight
 from repoint.operations.guard.traffic import Traffic
 
@@ -88,8 +91,10 @@ def _tried(trigger: Trigger, sight: Sight, bar: Bar) -> Sequence[Judged]:
 
 def _judged(trigger: Trigger, sight: Sight, bar: Bar) -> Sequence[Judged]:  # noqa: C901, PLR0911, PLR0912 - one line a kind
     match trigger:
-        case RelevanceTrigger():
+        case RelevanceTrigger() | CitationsTrigger():
             return _relevance(trigger, sight.benchmark(), bar)
+        case GroundednessTrigger():
+            return _groundedness(trigger, sight.grounded(trigger), bar)
         case IndexRecallTrigger():
             return [
                 figures.index_recall(trigger, _shares(sight.benchmark(), trigger.k), bar=bar)
@@ -119,17 +124,20 @@ def _judged(trigger: Trigger, sight: Sight, bar: Bar) -> Sequence[Judged]:  # no
             assert_never(never)
 
 
-def _relevance(trigger: RelevanceTrigger, seen: Benchmark, bar: Bar) -> list[Judged]:
+def _relevance(
+    trigger: RelevanceTrigger | CitationsTrigger, seen: Benchmark, bar: Bar
+) -> list[Judged]:
     if seen.baseline_error is not None:
         raise seen.baseline_error
     if seen.baseline is None:
         return [figures.nothing_to_compare("there is no fallback to compare with")]
     measure = Measure.parse(trigger.measure)
     now, then = seen.now_scores[measure], seen.baseline_scores[measure]
-    parts: list[tuple[str, Sequence[Query]]] = [("", seen.pairs)]
+    pairs = seen.pairs(measure)
+    parts: list[tuple[str, Sequence[Query]]] = [("", pairs)]
     if trigger.groups:
         known = groups(seen.queries.questions.queries)
-        ids = {query.id for query in seen.pairs}
+        ids = {query.id for query in pairs}
         parts += [
             (name, [query for query in members if query.id in ids])
             for name, members in known.items()
@@ -143,6 +151,39 @@ def _relevance(trigger: RelevanceTrigger, seen: Benchmark, bar: Bar) -> list[Jud
         )
         for name, queries in parts
     ]
+
+
+def _groundedness(trigger: GroundednessTrigger, seen: Grounded, bar: Bar) -> list[Judged]:
+    made, found = seen.made, list[Judged]()
+    if made.failed_share > trigger.failed:
+        why = (
+            f"{len(made.failed)} of {made.asked} answers have no verdict: "
+            f"{next(iter(made.failed.values()))}"
+        )
+        found = [Judged(outcome=Outcome.ERROR, summary=why)]
+    else:
+        if trigger.minimum is not None:
+            values = np.array(list(seen.shares.values()), dtype=np.float64)
+            found.append(figures.floor(trigger, values, trigger.minimum, bar=bar))
+        if trigger.tolerance is not None:
+            found.append(_grounded_change(trigger, seen, trigger.tolerance, bar))
+    # Later looks read this one's verdicts back, whatever came of it.
+    kept = {**found[0].figures, **seen.figures()}
+    return [replace(found[0], figures=kept), *found[1:]]
+
+
+def _grounded_change(
+    trigger: GroundednessTrigger, seen: Grounded, tolerance: float, bar: Bar
+) -> Judged:
+    before = seen.before
+    if before is None:
+        why = "no run of the fallback was judged alike: evaluate with the same --judge"
+        return figures.nothing_to_compare(why)
+    both = [query for query in seen.shares if query in before]
+    differences = np.array(
+        [seen.shares[query] - before[query] for query in both], dtype=np.float64
+    )
+    return figures.groundedness(trigger, differences, tolerance, bar=bar)
 
 
 def _shares(seen: Benchmark, k: int) -> list[float]:

@@ -18,12 +18,13 @@ from repoint.domain.ids import Lsn
 from repoint.domain.policy import Policy
 from repoint.domain.readiness import Finding
 from repoint.domain.release import Release
-from repoint.domain.triggers import Of
+from repoint.domain.triggers import GroundednessTrigger, Of
 from repoint.operations import diff, trial
 from repoint.operations.checks import behaviour, standing
 from repoint.operations.diff import DiffReport
-from repoint.operations.guard import benchmark, telemetry
+from repoint.operations.guard import benchmark, grounding, telemetry
 from repoint.operations.guard.benchmark import Benchmark
+from repoint.operations.guard.grounding import Grounded
 from repoint.operations.guard.traffic import Traffic, of_baseline, of_run
 from repoint.operations.session import Session
 from repoint.operations.spaces import Space
@@ -75,6 +76,28 @@ class Sight:
                 self._session, scene.policy, active=scene.active, fallback=scene.fallback
             ),
         )
+
+    def grounded(self, trigger: GroundednessTrigger) -> Grounded:
+        """Return what a judge says of some of the benchmark's answers, now and lately."""
+        scene, session = self.scene, self._session
+
+        def judged() -> Grounded:
+            since = max(scene.since, session.clock.now() - trigger.window)
+            limit = grounding.looks_read(trigger, scene.policy)
+            with session.store.read() as view:
+                looks = view.guarding.looks(scene.active.index, limit=limit)
+            watched = grounding.Watched(
+                policy=scene.policy,
+                active=scene.active,
+                fallback=scene.fallback,
+                look=scene.look,
+                earlier=[
+                    one for one in looks if one.at >= since and one.active == scene.active.name
+                ],
+            )
+            return grounding.look(session, watched, trigger)
+
+        return self._once(trigger.id, judged)
 
     def asked(self) -> Run | None:
         """Return the benchmark's run, where a trigger asked for one at this look."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import cast
+from typing import TypedDict, cast
 
 import sqlalchemy as sa
 
 from repoint.domain.errors import ConflictError, NotFoundError
+from repoint.domain.expected import Expected, Span
 from repoint.domain.ids import Actor, DocumentId, IndexName, QueryId, QuerySetName
 from repoint.domain.queries import (
     Query,
@@ -20,6 +21,11 @@ from repoint.domain.queries import (
 from repoint.stores.sql import codec
 from repoint.stores.sql.indexes import require_index
 from repoint.stores.sql.judging_tables import query_sets
+
+
+class _Expected(TypedDict):
+    answer: str
+    citations: dict[str, list[tuple[int, int]]]
 
 
 class SqlQuerySets:
@@ -122,12 +128,22 @@ class SqlQuerySets:
 
 def encoded(questions: Questions) -> str:
     """Return queries and judgements as they are stored."""
-    return codec.encode(
-        {
-            "queries": [[q.id, q.text, q.group] for q in questions.queries],
-            "qrels": {query: dict(judged) for query, judged in questions.qrels.items()},
+    content: dict[str, object] = {
+        "queries": [[q.id, q.text, q.group] for q in questions.queries],
+        "qrels": {query: dict(judged) for query, judged in questions.qrels.items()},
+    }
+    if questions.expected:  # what no older version can read stands only where it is needed
+        content["expected"] = {
+            query: {
+                "answer": one.answer,
+                "citations": {
+                    document: [[span.start, span.end] for span in spans]
+                    for document, spans in one.citations.items()
+                },
+            }
+            for query, one in questions.expected.items()
         }
-    )
+    return codec.encode(content)
 
 
 def _questions(content: str, *, kind: str, source: str) -> Questions:
@@ -143,4 +159,17 @@ def _questions(content: str, *, kind: str, source: str) -> Questions:
         },
         kind=QuerySetKind(kind),
         source=source,
+        expected={
+            QueryId(query): _expected(one) for query, one in tree.get("expected", {}).items()
+        },
+    )
+
+
+def _expected(tree: _Expected) -> Expected:
+    return Expected(
+        answer=tree["answer"],
+        citations={
+            DocumentId(document): tuple(Span(start=a, end=b) for a, b in spans)
+            for document, spans in tree["citations"].items()
+        },
     )

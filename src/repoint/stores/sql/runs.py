@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import cast
+from typing import TypedDict, cast
 
 import sqlalchemy as sa
 
@@ -17,6 +17,7 @@ from repoint.domain.evaluation import (
     RunSummary,
     Stages,
 )
+from repoint.domain.grounding import Grounding, Support
 from repoint.domain.ids import (
     Actor,
     DocumentId,
@@ -33,6 +34,16 @@ from repoint.stores.sql import codec
 from repoint.stores.sql.indexes import require_index
 from repoint.stores.sql.judging_tables import evaluations, query_sets, runs
 from repoint.stores.sql.releases import require_release
+
+
+class _Grounded(TypedDict):
+    judge: str
+    identity: str
+    answered_by: str
+    passages: int
+    verdicts: dict[str, tuple[int, list[int]]]
+    failed: dict[str, str]
+    tokens: int
 
 
 class SqlRuns:
@@ -199,27 +210,64 @@ def encoded(run: Run) -> str:
         query: None if ranking == run.ranked.get(query) else list(ranking)
         for query, ranking in run.exact.items()
     }
-    return codec.encode(
-        {
-            "ranked": {query: list(ranking) for query, ranking in run.ranked.items()},
-            "exact": exact,
-            "stages": {
-                query: [
-                    round(one.embed_ms, 4),
-                    round(one.search_ms, 4),
-                    round(one.rerank_ms, 4),
-                ]
-                for query, one in run.stages.items()
-            },
-            "refused": dict(run.refused),
-            "cost": {
-                "tokens": run.cost.tokens,
-                "price": run.cost.price_per_million_tokens,
-                "chunks": run.cost.chunks,
-                "vector_bytes": run.cost.vector_bytes,
-                "bytes_on_disk": run.cost.bytes_on_disk,
-            },
-        }
+    content: dict[str, object] = {
+        "ranked": {query: list(ranking) for query, ranking in run.ranked.items()},
+        "exact": exact,
+        "stages": {
+            query: [
+                round(one.embed_ms, 4),
+                round(one.search_ms, 4),
+                round(one.rerank_ms, 4),
+            ]
+            for query, one in run.stages.items()
+        },
+        "refused": dict(run.refused),
+        "cost": {
+            "tokens": run.cost.tokens,
+            "price": run.cost.price_per_million_tokens,
+            "chunks": run.cost.chunks,
+            "vector_bytes": run.cost.vector_bytes,
+            "bytes_on_disk": run.cost.bytes_on_disk,
+        },
+    }
+    if run.passages:
+        content["passages"] = run.passages
+    if run.astray:
+        content["astray"] = {query: sorted(found) for query, found in run.astray.items()}
+    if run.grounding is not None:
+        content["grounding"] = _grounded(run.grounding)
+    return codec.encode(content)
+
+
+def _grounded(one: Grounding) -> dict[str, object]:
+    return {
+        "judge": one.judge,
+        "identity": one.identity,
+        "answered_by": one.answered_by,
+        "passages": one.passages,
+        "verdicts": {
+            query: [support.sentences, list(support.unsupported)]
+            for query, support in one.verdicts.items()
+        },
+        "failed": dict(one.failed),
+        "tokens": one.tokens,
+    }
+
+
+def _grounding(tree: _Grounded | None) -> Grounding | None:
+    if tree is None:
+        return None
+    return Grounding(
+        judge=tree["judge"],
+        identity=tree["identity"],
+        answered_by=tree["answered_by"],
+        passages=tree["passages"],
+        verdicts={
+            QueryId(query): Support(sentences=sentences, unsupported=tuple(unsupported))
+            for query, (sentences, unsupported) in tree["verdicts"].items()
+        },
+        failed={QueryId(query): why for query, why in tree["failed"].items()},
+        tokens=tree["tokens"],
     )
 
 
@@ -264,6 +312,12 @@ def _run(row: sa.Row[tuple[object, ...]]) -> Run:
             vector_bytes=cost["vector_bytes"],
             bytes_on_disk=cost["bytes_on_disk"],
         ),
+        passages=tree.get("passages", 0),
+        astray={
+            QueryId(query): frozenset(map(DocumentId, found))
+            for query, found in cast("dict[str, list[str]]", tree.get("astray", {})).items()
+        },
+        grounding=_grounding(cast("_Grounded | None", tree.get("grounding"))),
     )
 
 
