@@ -45,6 +45,7 @@ def create(
     Raises:
         AlreadyExistsError: the name is taken in this index.
         MissingModelError: the model cannot be opened here; nothing was stored.
+        BadSpecError: the model or reranker cannot take an option; nothing was stored.
         UnsupportedError: the backend lacks what the spec asks for; nothing was stored.
         BadSpecError: it would share objects, and make others; nothing was stored.
     """
@@ -65,6 +66,8 @@ def create(
     if drivers.backend(whole.backend).capabilities.shares_objects:
         release = replace(release, collection=among_objects(index, release.collection))
     _require_supported(release, drivers)
+    if whole.rerank is not None:
+        drivers.reranker(whole.rerank)  # what it cannot take is said now, not at the first sync
     with session.store.read() as view:
         require_same_objects(release, view.releases.all(index))
     embedding = Embedding(whole.model, drivers.embedder(whole.model), fingerprint)
