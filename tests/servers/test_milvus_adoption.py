@@ -13,6 +13,7 @@ from tests.servers.milvus_team import (
     milvus_url,
 )
 
+from repoint.domain.document import Json
 from repoint.domain.errors import UnsupportedError
 from repoint.ports.adoption import adopter_of
 from repoint.testing.adoption import AdoptionSuite
@@ -151,7 +152,7 @@ def test_ids_of_any_characters_are_found_again(milvus_team: MilvusTeam, tmp_path
         assert adopt(opened, milvus_team).rows == len(odd)
         docs = opened.index("docs")
         docs.promote("v1")
-        new = {"text": "written", "metadata": {"topic": "t", "number": 1}}
+        new: dict[str, Json] = {"text": "written", "metadata": {"topic": "t", "number": 1}}
         docs.upsert([{"id": name, **new} for name in odd[:3]], wait="all")
         docs.delete(odd[3:], wait="all")
         rows = milvus_team.rows()
@@ -167,7 +168,7 @@ def test_a_text_that_is_too_long_for_the_team_s_field_is_a_dead_letter(
     with open_workspace(tmp_path / "home", milvus_team) as opened:
         adopt(opened, milvus_team)
         docs = opened.index("docs")
-        metadata = {"topic": "t", "number": 1}
+        metadata: dict[str, Json] = {"topic": "t", "number": 1}
         docs.upsert(
             [
                 {"id": "long", "text": "é" * 1_500, "metadata": metadata},
