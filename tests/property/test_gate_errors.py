@@ -8,7 +8,7 @@ from scipy import stats
 
 from repoint.domain.gates import Change, Outcome, not_worse
 from repoint.operations.evaluate import statistics
-from repoint.operations.evaluate.holding import FALSE_ALARM
+from repoint.operations.evaluate.planning import FALSE_ALARM
 
 GROUPS, QUERIES, SPREAD = 10, 50, 0.3
 PARTS = GROUPS + 1

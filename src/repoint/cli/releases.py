@@ -45,7 +45,7 @@ def create(
                 what="collections that outlive one command",
                 hint="use it from Python within one process, or another backend",
             )
-        made = opened.index(index).create_release(release, read)
+        made = opened.index(index).create_release(release, spec)
     door.out.json(_shape(made))
     model = made.spec.model
     door.out.say(

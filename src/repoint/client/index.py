@@ -13,6 +13,7 @@ from repoint.client.erasing import Erasing
 from repoint.client.keeping import Keeper
 from repoint.domain.catchup import DeadLetter
 from repoint.domain.document import Document, Json
+from repoint.domain.errors import BadSpecError
 from repoint.domain.ids import DocumentId, IndexName, release_name
 from repoint.domain.operation import Freeze, Hold
 from repoint.domain.pointer import Move, Pointer
@@ -135,14 +136,21 @@ class Index(AnsweringIndex, Erasing):
         """Store an immutable release, its spec given as a value, a YAML file or YAML text.
 
         Raises:
-            BadSpecError: the YAML is no spec; the error names line and field.
+            BadSpecError: the YAML is no spec, or a driver cannot take an option; the error
+                names line and field.
             AlreadyExistsError: the name is taken.
             MissingModelError: the model cannot be opened here.
         """
         whole = spec if isinstance(spec, ReleaseSpec) else _loaded(spec)
-        return releases.create(
-            self._session, self._name, release_name(name), whole, self._workspace.drivers
-        )
+        drivers = self._workspace.drivers
+        try:
+            return releases.create(
+                self._session, self._name, release_name(name), whole, drivers
+            )
+        except BadSpecError as error:
+            if isinstance(spec, ReleaseSpec):
+                raise
+            raise _located(error, spec) from error
 
     def releases(self) -> Sequence[Release]:
         """Return all releases, oldest first."""
@@ -348,6 +356,12 @@ class Index(AnsweringIndex, Erasing):
         self._keeper.wake()
         self.wait(wait)
         return done
+
+
+def _located(error: BadSpecError, spec: Path | str) -> BadSpecError:
+    from repoint.wiring.spec_file import located  # noqa: PLC0415 - as below
+
+    return located(error, spec)
 
 
 def _loaded(spec: Path | str) -> ReleaseSpec:

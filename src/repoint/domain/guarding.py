@@ -60,6 +60,18 @@ class Look:
         """Return the triggers that ask for something to be done."""
         return [one for one in self.results if one.fires]
 
+    @property
+    def ends_canary(self) -> bool:
+        """Whether a trigger asks to go back from a canary: the active release stays."""
+        return ends_canary(self.results)
+
+
+def ends_canary(results: Sequence[TriggerResult]) -> bool:
+    """Return whether one that fires is about a canary, and asks to go back from it."""
+    return any(
+        one.fires and one.then is Act.ROLLBACK and "canary" in one.figures for one in results
+    )
+
 
 class DecisionState(StrEnum):
     """What became of a decision."""
@@ -172,13 +184,16 @@ def rule(look: Look, rules: GuardRules, standing: Standing) -> Ruling | None:
     """Return what the look asks for; None when no trigger fires.
 
     What has nowhere to go back to, and what would be one automatic rollback too many,
-    freezes instead: going on while nobody knows is what both must prevent.
+    freezes instead: going on while nobody knows is what both must prevent. To end a canary is
+    to stay with who answers already: it needs no fallback, and no cap holds it.
     """
     if not look.firing:
         return None
     act = Act.ROLLBACK if any(one.then is Act.ROLLBACK for one in look.firing) else Act.FREEZE
     why = "; ".join(f"{one.trigger}: {one.summary}" for one in look.firing)
-    if act is Act.ROLLBACK and look.fallback is None:
+    if look.ends_canary:
+        pass
+    elif act is Act.ROLLBACK and look.fallback is None:
         act, why = Act.FREEZE, f"{why} (there is no fallback to go back to)"
     elif act is Act.ROLLBACK and standing.rollbacks >= rules.rollbacks:
         act = Act.FREEZE

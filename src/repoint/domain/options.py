@@ -40,13 +40,22 @@ class Options:
             raise self._bad(name, f"{value} is below {least}")
         return value
 
-    def number(self, name: str, default: float, *, above: float | None = None) -> float:
-        """Return an option that is a number, greater than the bound."""
+    def number(
+        self,
+        name: str,
+        default: float,
+        *,
+        above: float | None = None,
+        most: float | None = None,
+    ) -> float:
+        """Return an option that is a number, greater than the one bound, up to the other."""
         value = self._take(name, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self._bad(name, f"{value!r} is no number")
         if above is not None and not value > above:
             raise self._bad(name, f"{value} is not above {above:g}")
+        if most is not None and not value <= most:
+            raise self._bad(name, f"{value} is above {most:g}")
         return float(value)
 
     def flag(self, name: str, *, default: bool) -> bool:

@@ -36,6 +36,8 @@ class RelevanceGate:
     confidence: float = 0.95
     #: With fewer queries the gate says inconclusive, and with none it fails.
     minimum_queries: int = 20
+    #: What part of the baseline's mean a loss must be that a gate in doubt asks queries for.
+    loss: float = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,8 @@ class CitationsGate:
     groups: bool = False
     confidence: float = 0.95
     minimum_queries: int = 20
+    #: What part of the baseline's mean a loss must be that a gate in doubt asks queries for.
+    loss: float = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,8 @@ class GroundednessGate:
     groups: bool = False
     confidence: float = 0.95
     minimum_queries: int = 20
+    #: What part of the baseline's mean a loss must be that a gate in doubt asks queries for.
+    loss: float = 0.05
     #: The share of answers that may have no verdict; over it nothing can be told.
     failed: float = 0.1
 

@@ -209,6 +209,19 @@ class ModelDriftTrigger(Declared):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryTrigger(Declared):
+    """The candidate that answers a canary's share is surely worse, or fails too often."""
+
+    trigger: ClassVar[str] = "canary"
+    #: How often a whole canary may be called worse though it is not, however often one looks.
+    false_alarm: float = 0.01
+    #: The share of the candidate's own questions that may fail; None: any.
+    failed: float | None = None
+    window: timedelta = _WINDOW
+    minimum_samples: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrometheusTrigger(Declared):
     """An expression of a Prometheus server is over or under its limit."""
 
@@ -257,6 +270,7 @@ Trigger: TypeAlias = (
     | EmptyAnswersTrigger
     | SearchProbesTrigger
     | ModelDriftTrigger
+    | CanaryTrigger
     | PrometheusTrigger
     | AlertTrigger
 )
@@ -276,6 +290,7 @@ TRIGGERS: Final[Mapping[str, type[Trigger]]] = MappingProxyType(
             EmptyAnswersTrigger,
             SearchProbesTrigger,
             ModelDriftTrigger,
+            CanaryTrigger,
             PrometheusTrigger,
             AlertTrigger,
         )

@@ -27,6 +27,7 @@ from repoint.operations.evaluate import report
 from repoint.operations.evaluate.values import GroundingReport
 from repoint.operations.evidence import name_of, plain_spec
 from repoint.operations.session import Session, authorise
+from repoint.operations.telemetry.exhibiting import counted_in, stretches
 
 #: Evaluations of the move's releases, the newest ones.
 _EVALUATIONS: Final = 5
@@ -266,6 +267,17 @@ def evaluations(subject: Subject) -> Mapping[str, Json]:
     return {"evaluations": told}
 
 
+def telemetry(subject: Subject) -> Mapping[str, Json]:
+    """Return what live queries were counted with, at each epoch of the story."""
+    epochs = stretches(subject.moves, first=subject.begins, last=subject.move.after.epoch)
+    with subject.session.store.read() as view:
+        return {
+            "telemetry": counted_in(
+                view, subject.index, list(epochs), releases=subject.releases
+            )
+        }
+
+
 def _without_answers(found: GroundingReport | None) -> Json:
     """Return what a judge said, without a question's or an answer's text, or a reason's."""
     if found is None:
@@ -341,6 +353,7 @@ def queries(subject: Subject) -> Mapping[str, Json]:
 EXHIBITS: Final[tuple[Exhibit, ...]] = (
     moves,
     findings,
+    telemetry,
     diagnosis,
     evaluations,
     policy,
@@ -352,16 +365,21 @@ EXHIBITS: Final[tuple[Exhibit, ...]] = (
 
 
 def _missing(subject: Subject, files: Mapping[str, Json]) -> list[str]:
-    told: list[str] = []
+    said: list[str] = []
     if subject.kept is None and subject.move.kind is MoveKind.ROLLBACK:
-        told.append("findings: the rollback kept them on another machine, or they were removed")
+        said.append("findings: the rollback kept them on another machine, or they were removed")
     if "diagnosis" not in files:
-        told.append("diagnosis: nobody made one")
+        said.append("diagnosis: nobody made one")
+    counted = files.get("telemetry")
+    if not isinstance(counted, list) or not any(
+        isinstance(one, dict) and one["arms"] for one in counted
+    ):
+        said.append("telemetry: no live query was counted around the move, or too long ago")
     if not files.get("evaluations"):
-        told.append("evaluations: these releases were not measured beside each other")
+        said.append("evaluations: these releases were not measured beside each other")
     if not subject.include_queries:
-        told.append("queries: left out unless asked for with --include-queries")
-    return told
+        said.append("queries: left out unless asked for with --include-queries")
+    return said
 
 
 def _move(move: Move) -> Json:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from repoint.domain import audit
 from repoint.domain.access import Action, Role
 from repoint.domain.errors import BrokenAuditError, RefusedError
 from repoint.domain.ids import Actor, IndexName, actor_name
+from repoint.domain.pointer import MoveKind
 from repoint.operations.session import Session, authorise
+
+#: What the records of moves are called; an epoch in another record's details moves nothing.
+MOVES: Final = frozenset(kind.value for kind in MoveKind)
 
 
 def grant(session: Session, actor: Actor, role: Role, index: IndexName | None) -> None:
@@ -69,19 +75,19 @@ def verify_audit(session: Session) -> int:
         recorded = sorted(
             (
                 record.index,
-                record.details["epoch"],
+                str(record.details.get("epoch")),
                 record.actor,
                 record.reason,
                 str(record.details.get("from")),
                 str(record.details.get("to")),
             )
             for record in records
-            if record.outcome is audit.Outcome.DONE and "epoch" in record.details
+            if record.outcome is audit.Outcome.DONE and record.action in MOVES
         )
         moved = sorted(
             (
                 index,
-                move.after.epoch,
+                str(move.after.epoch),
                 move.actor,
                 move.reason,
                 str(move.before.active),

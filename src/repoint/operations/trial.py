@@ -9,7 +9,7 @@ from typing import Final
 from repoint.domain.access import Action
 from repoint.domain.canary import Canary
 from repoint.domain.ids import Epoch, IndexName, ReleaseName
-from repoint.domain.sequential import Decision, of_arms, of_preferences
+from repoint.domain.sequential import ALPHA, Decision, of_arms, of_preferences
 from repoint.domain.telemetry import Arm, ArmReading, Window
 from repoint.operations import telemetry
 from repoint.operations.session import Session, authorise
@@ -36,10 +36,11 @@ class Trial:
         return [one for one in self.window.arms if one.arm in arms]
 
 
-def show(session: Session, index: IndexName) -> Trial | None:
+def show(session: Session, index: IndexName, *, alpha: float = ALPHA) -> Trial | None:
     """Return how the canary stands, None when there is none.
 
-    The decision may be looked at as often as one likes: see ``domain.sequential``.
+    The decision may be looked at as often as one likes: see ``domain.sequential``. ``alpha``
+    is how often, over a whole canary, a difference is announced where there is none.
     """
     authorise(session, Action.READ, index)
     with session.store.read() as view:
@@ -51,9 +52,10 @@ def show(session: Session, index: IndexName) -> Trial | None:
         began = next(move.at for move in moves if move.after.epoch == canary.since)
         outcomes = view.feedback.outcomes(index, since=canary.since)
     if canary.interleaved:
-        decision = of_preferences(outcome for _, outcome in outcomes)
+        decision = of_preferences((outcome for _, outcome in outcomes), alpha=alpha)
     else:
-        decision = of_arms((arm is Arm.CANARY, outcome) for arm, outcome in outcomes)
+        pairs = ((arm is Arm.CANARY, outcome) for arm, outcome in outcomes)
+        decision = of_arms(pairs, alpha=alpha)
     # Whole periods count, and one that began before the canary has nothing of its arms.
     window = telemetry.read(session, index, since=began - timedelta(seconds=1))
     return Trial(

@@ -32,15 +32,15 @@ class LexicalReranker:
         """Return the reranker that the spec describes.
 
         Options: ``saturation``, how soon repeating a word stops helping;
-        ``length_share``, how much long texts pay for their length.
+        ``length_share``, how much long texts pay for their length, up to 1: wholly.
 
         Raises:
-            BadSpecError: an option is unknown or of the wrong type.
+            BadSpecError: an option is unknown, of the wrong type or out of bounds.
         """
         del clock  # nothing here waits or tells the time
         options = Options(spec.options, source="reranker lexical")
         saturation = options.number("saturation", 0.9, above=0)
-        length_share = options.number("length_share", 0.4, above=0)
+        length_share = options.number("length_share", 0.4, above=0, most=1)
         options.finish()
         return cls(saturation=saturation, length_share=length_share)
 

@@ -14,8 +14,8 @@ import numpy as np
 from repoint.domain import audit
 from repoint.domain.document import Document, LogRow
 from repoint.domain.errors import BrokenAuditError, CollectionMissingError
-from repoint.domain.ids import DocumentId, IndexName, Lsn
-from repoint.domain.pointer import MoveKind
+from repoint.domain.ids import DocumentId, IndexName, Lsn, ReleaseName
+from repoint.domain.pointer import MoveKind, Pointer
 from repoint.domain.release import Release, ReleaseState
 from repoint.domain.rollout import Phase
 from repoint.operations.spaces import Space, Spaces
@@ -45,19 +45,25 @@ def broken(
 
 
 def inv_1(store: Store, spaces: Spaces, index: IndexName) -> Iterator[str]:
-    """Whoever answers, answers from its own model and its own vectors."""
+    """Whoever answers, all or a share, answers from its own model and its own vectors."""
     with store.read() as view:
-        active = view.pointers.pointer(index).active
-        release = view.releases.get(index, active) if active else None
-    if release is None:
-        return
-    space = spaces.open(release)
-    if space.collection.spec.fingerprint != release.fingerprint:
-        yield f"INV-1: {release.name} answers from {space.collection.spec.fingerprint}"
-    question = space.embedding.query(_QUESTION, cached=False)
-    if question.space != release.fingerprint:
-        yield f"INV-1: {release.name} is asked in the space {question.space}"
-    yield from _own_scores(space, question)
+        answering = [
+            view.releases.get(index, name) for name in _answering(view.pointers.pointer(index))
+        ]
+    for release in answering:
+        space = spaces.open(release)
+        if space.collection.spec.fingerprint != release.fingerprint:
+            yield f"INV-1: {release.name} answers from {space.collection.spec.fingerprint}"
+        question = space.embedding.query(_QUESTION, cached=False)
+        if question.space != release.fingerprint:
+            yield f"INV-1: {release.name} is asked in the space {question.space}"
+        yield from _own_scores(space, question)
+
+
+def _answering(pointer: Pointer) -> list[ReleaseName]:
+    """Return who answers all, and who answers a share."""
+    tried = pointer.canary.release if pointer.canary is not None else None
+    return [name for name in (pointer.active, tried) if name is not None]
 
 
 def _own_scores(space: Space, question: SpaceVector) -> Iterator[str]:
@@ -162,22 +168,24 @@ def inv_4(store: Store, index: IndexName) -> Iterator[str]:
 def inv_6(
     store: Store, spaces: Spaces, index: IndexName, *, written: Mapping[str, Document | None]
 ) -> Iterator[str]:
-    """Whoever answers returns no document whose delete it has applied."""
+    """Whoever answers, all or a share, returns no document whose delete it has applied."""
     with store.read() as view:
-        pointer = view.pointers.pointer(index)
-        if pointer.active is None:
-            return
-        release = view.releases.get(index, pointer.active)
-        mark = view.catchup.watermark(index, pointer.active)
         rows = view.log.get(index, [DocumentId(one) for one in written])
-    gone = [
-        DocumentId(one)
-        for one, content in written.items()
-        if content is None and ((row := rows.get(DocumentId(one))) is None or row.lsn <= mark)
-    ]
-    back = set(spaces.open(release).collection.stored(gone).documents)
-    for document in sorted(back):
-        yield f"INV-6: {release.name} answers and still has {document!r}, which was deleted"
+        answering = [
+            (view.releases.get(index, name), view.catchup.watermark(index, name))
+            for name in _answering(view.pointers.pointer(index))
+        ]
+    for release, mark in answering:
+        gone = [
+            DocumentId(one)
+            for one, content in written.items()
+            if content is None
+            and ((row := rows.get(DocumentId(one))) is None or row.lsn <= mark)
+        ]
+        for document in sorted(set(spaces.open(release).collection.stored(gone).documents)):
+            yield (
+                f"INV-6: {release.name} answers and still has {document!r}, which was deleted"
+            )
 
 
 def inv_7(store: Store, index: IndexName) -> Iterator[str]:
@@ -211,7 +219,7 @@ def inv_8(store: Store, spaces: Spaces, index: IndexName) -> Iterator[str]:
         pointer = view.pointers.pointer(index)
         releases = {one.name: one for one in view.releases.all(index)}
         held = {one.release for one in view.access.holds(index)}
-    needed = {pointer.active, pointer.fallback, *held} - {None}
+    needed = {*_answering(pointer), pointer.fallback, *held} - {None}
     needed |= {one.name for one in releases.values() if one.state is ReleaseState.LIVE}
     for name in needed:
         release = releases[name] if name else None

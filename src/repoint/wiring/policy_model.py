@@ -46,6 +46,13 @@ class RelevanceSection(Section):
     minimum_queries: int = Field(
         20, ge=2, description="With fewer queries the gate is inconclusive, as with none"
     )
+    loss: float = Field(
+        0.05,
+        gt=0,
+        le=1,
+        description="The part of the baseline's mean that, if it is lost, the number of "
+        "queries that a gate in doubt asks for would catch nine times in ten",
+    )
 
 
 class CitationsSection(RelevanceSection):
@@ -67,6 +74,7 @@ class GroundednessSection(Section):
     minimum_queries: int = Field(
         20, ge=2, description="With fewer answers the gate is inconclusive"
     )
+    loss: float = Field(0.05, gt=0, le=1, description="As above")
     failed: Share = Field(0.1, description="The share of answers that may have no verdict")
 
 

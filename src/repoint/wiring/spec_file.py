@@ -80,6 +80,28 @@ def load_spec(origin: Path | str, *, source: str = "spec") -> ReleaseSpec:
     return file.spec()
 
 
+def located(error: BadSpecError, origin: Path | str, *, source: str = "spec") -> BadSpecError:
+    """Return the error of a driver about its options with the file, line and field they have.
+
+    A driver sees its own options and no file; any other error is returned as it is.
+    """
+    if error.line is not None or not error.field.startswith("options."):
+        return error
+    if isinstance(origin, Path):
+        source = str(origin)
+        origin = _text(origin)
+    section = "rerank" if error.source.startswith("reranker") else "model"
+    place: Place = (section, *error.field.split(".", 1))
+    lined = read_yaml(origin, source=source)
+    return BadSpecError(
+        source=source,
+        line=_line(place, lined),
+        field=dotted(place),
+        why=f"{error.why} ({error.source})",
+        hint=error.hint,
+    )
+
+
 def dump_spec(spec: ReleaseSpec) -> str:
     """Return the spec as YAML with every default written out; ``load_spec`` reads it back."""
     return write_yaml(as_tree(spec))

@@ -205,6 +205,24 @@ class ModelDriftSection(_Trigger):
     trigger: Literal["model-drift"]
 
 
+class CanarySection(_Trigger):
+    """The candidate that answers a canary's share is surely worse, or fails too often."""
+
+    trigger: Literal["canary"]
+    false_alarm: float = Field(
+        0.01,
+        gt=0,
+        le=0.5,
+        description="How often a whole canary may be called worse though it is not; "
+        "beside the guard's own",
+    )
+    failed: Share | None = Field(
+        None, description="The share of the candidate's own questions that may fail; null: any"
+    )
+    window: Duration = Field(_WINDOW, description=_WINDOW_SAYS)
+    minimum_samples: Samples = Field(50, description=_SAMPLES_SAY)
+
+
 class PrometheusSection(_Trigger):
     """An expression of a Prometheus server is over or under its limit."""
 
@@ -248,6 +266,7 @@ TriggerSection = Annotated[
     | EmptyAnswersSection
     | SearchProbesSection
     | ModelDriftSection
+    | CanarySection
     | PrometheusSection
     | AlertSection,
     Field(discriminator="trigger"),
@@ -266,6 +285,7 @@ SECTIONS: tuple[type[_Trigger], ...] = (
     EmptyAnswersSection,
     SearchProbesSection,
     ModelDriftSection,
+    CanarySection,
     PrometheusSection,
     AlertSection,
 )

@@ -10,6 +10,7 @@ import stat
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,13 @@ from repoint.domain.errors import (
     StoreUnavailableError,
 )
 from repoint.domain.expected import Expected
+from repoint.domain.histogram import Histogram
+from repoint.domain.ids import IndexName, ProcessId, ReleaseName
 from repoint.domain.spec import ModelSpec, ReleaseSpec
+from repoint.domain.telemetry import Arm, Count, Period, Stage, Tally
 from repoint.operations.evaluate import Options
 from repoint.operations.promote import PromoteOptions
+from repoint.ports.store.traffic import Measured
 from repoint.wiring import signing
 from repoint.wiring.signing import KEY_FILE, Key
 
@@ -284,6 +289,63 @@ def test_another_file_is_never_overwritten(told: Told, tmp_path: Path) -> None:
     assert mine.read_text(encoding="utf-8") == "ten years of work"
     with pytest.raises(StoreUnavailableError):
         told.export(out=tmp_path / "thesis.tar.gz" / "inside.tar.gz")
+
+
+def test_telemetry_is_in_it_epoch_by_epoch_and_adds_up(tmp_path: Path) -> None:
+    home = tmp_path / "ws"
+    filled(home)
+    with Repoint.open(home, keep_in_step=False) as repoint:
+        here = Told(repoint, home)
+        assert any("telemetry" in one for one in here.export(3).missing)
+        moves = {int(one.after.epoch): one.at for one in repoint.index("docs").history()}
+        put(repoint, "v1", moves[1], [2.0] * 100)
+        put(repoint, "v1", moves[1] - timedelta(days=3), [9.0])  # before the story
+        put(repoint, "v2", moves[2], [2.0, 4.0, 400.0], failed=2)
+        put(repoint, "v1", moves[3] + timedelta(minutes=3), [3.0])
+        made = here.export(3, out=tmp_path / "with.tar.gz")
+        files = here.files(made.path)
+    assert not any("telemetry" in one for one in made.missing)
+    before, bad, after = json.loads(files["telemetry.json"])
+    assert [one["epoch"] for one in (before, bad, after)] == [1, 2, 3]
+    (served,) = before["arms"]
+    assert (served["release"], served["counts"]) == ("v1", {"queries": 100})
+    assert bad["arms"][0]["counts"] == {"failed": 2, "queries": 5}
+    assert bad["arms"][0]["errors"] == {"rate-limited": 2}
+    total = bad["arms"][0]["stages"]["total"]
+    assert (total["count"], total["p99_ms"]) == (3, pytest.approx(400.0, rel=0.01))
+    whole = Histogram.from_tree(total["histogram"])
+    whole.merge(Histogram.from_tree(served["stages"]["total"]["histogram"]))
+    assert whole.count == 103
+    assert whole.quantile(0.5) == pytest.approx(2.0, rel=0.01)
+    page = files["summary.html"].decode()
+    assert "Live queries, epoch by epoch" in page
+    assert "rate-limited 2" in page
+    assert verify(made.path, home=home).trusted_by == "workspace"
+    forged = {**files, "telemetry.json": files["telemetry.json"].replace(b"100", b"999")}
+    with pytest.raises(BrokenEvidenceError, match=r"telemetry\.json was changed"):
+        verify(packed(forged, tmp_path / "forged.tar.gz"))
+
+
+def put(
+    repoint: Repoint, release: str, at: datetime, total_ms: list[float], *, failed: int = 0
+) -> None:
+    """Store what a process would have counted in the ten seconds that begin then."""
+    tally = Tally()
+    tally.counts[Count.QUERIES] = len(total_ms) + failed
+    if failed:
+        tally.counts[Count.FAILED] = failed
+        tally.errors["rate-limited"] = failed
+    for value in total_ms:
+        tally.measure(Stage.TOTAL, value)
+    period = Period(
+        index=IndexName("docs"),
+        release=ReleaseName(release),
+        arm=Arm.ACTIVE,
+        starts_at=at,
+        width=timedelta(seconds=10),
+    )
+    with repoint.session.store.begin() as tx:
+        tx.telemetry.put([Measured(period=period, process=ProcessId("p"), tally=tally)])
 
 
 # Tampering

@@ -70,3 +70,30 @@ def test_a_provider_that_does_not_know_its_dimensions_asks_for_them(docs: Index)
         docs.create_release(
             "v4", ReleaseSpec(model=ModelSpec(provider="hashing", dimensions=0))
         )
+
+
+def test_an_option_that_a_driver_cannot_take_is_named_with_its_file_and_line(
+    docs: Index, tmp_path: Path
+) -> None:
+    file = tmp_path / "v4.yaml"
+    file.write_text(
+        "model: {provider: hashing, dimensions: 8}\n"
+        "rerank:\n  provider: lexical\n  options:\n    length_share: 1.5\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(BadSpecError) as caught:
+        docs.create_release("v4", file)
+    error = caught.value
+    assert (error.source, error.line, error.field) == (
+        str(file),
+        5,
+        "rerank.options.length_share",
+    )
+    assert "1.5 is above 1" in error.message
+    with pytest.raises(
+        BadSpecError, match=r"spec, line 1: model\.options\.sed: no such option"
+    ):
+        docs.create_release(
+            "v4", "model: {provider: hashing, dimensions: 8, options: {sed: 1}}"
+        )
+    assert "v4" not in {one.name for one in docs.releases()}

@@ -9,7 +9,7 @@ import pytest
 
 from repoint.domain.access import Action, Role
 from repoint.domain.audit import Outcome
-from repoint.domain.errors import NotPermittedError, RefusedError
+from repoint.domain.errors import BrokenAuditError, NotPermittedError, RefusedError
 from repoint.domain.ids import Actor, DocumentId, Epoch, IndexName, QuerySetName, ReleaseName
 from repoint.domain.policy import BUILT_IN
 from repoint.operations import (
@@ -99,6 +99,30 @@ def denied(stage: Stage, action: Action, who: Session) -> None:
         (who.actor, action, Outcome.DENIED)
     ]
     assert grants.verify_audit(stage.session) == count + 1
+
+
+def test_an_epoch_in_another_record_s_details_is_no_move(promoted: Stage) -> None:
+    session = promoted.session
+    before = grants.verify_audit(session)
+    with promoted.store.begin() as tx:
+        tx.audit.append(
+            at=session.clock.now(),
+            actor=session.actor,
+            action=Action.GUARD,
+            index=INDEX,
+            details={"epoch": 77},
+        )
+    assert grants.verify_audit(session) == before + 1
+
+
+def test_a_move_s_record_without_its_move_is_found(promoted: Stage) -> None:
+    session = promoted.session
+    with promoted.store.begin() as tx:
+        tx.audit.append(
+            at=session.clock.now(), actor=session.actor, action=Action.PROMOTE, index=INDEX
+        )
+    with pytest.raises(BrokenAuditError, match="3 moves do not say what the 2 moves"):
+        grants.verify_audit(session)
 
 
 @pytest.mark.parametrize("action", list(VERBS))

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from repoint.domain.errors import BadSpecError
@@ -51,3 +53,15 @@ def test_options_are_read_and_checked() -> None:
         LexicalReranker.open(
             RerankSpec(provider="lexical", options={"saturation": 0}), clock=SystemClock()
         )
+
+
+@pytest.mark.parametrize("share", [1.01, 3, math.inf, math.nan])
+def test_a_text_pays_for_its_length_wholly_at_most(share: float) -> None:
+    spec = RerankSpec(provider="lexical", options={"length_share": share})
+    with pytest.raises(BadSpecError, match=r"options\.length_share: .* is (not )?above"):
+        LexicalReranker.open(spec, clock=SystemClock())
+
+
+def test_a_text_that_pays_wholly_has_a_score() -> None:
+    scores = LexicalReranker(length_share=1).score("storm", ["storm", "storm and much rain"])
+    assert scores[0] > scores[1] > 0

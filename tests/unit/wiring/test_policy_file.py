@@ -55,6 +55,7 @@ triggers:
   - {trigger: empty-answers, no_data: fail}
   - {trigger: search-probes}
   - {trigger: model-drift, error_limit: 3}
+  - {trigger: canary, false_alarm: 0.005, failed: 0.02, then: freeze}
   - {trigger: prometheus, name: p95, url: "http://127.0.0.1:9090", query: up, below: 1}
   - {trigger: alert, alert: SearchIsSlow, labels: {index: docs}}
 """

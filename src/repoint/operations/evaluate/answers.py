@@ -47,11 +47,6 @@ class Pairs:
         """Return the baseline's and the candidate's shares, one row a query."""
         return _shares(self.baseline, queries), _shares(self.candidate, queries)
 
-    def differences(self, queries: Sequence[Query]) -> Floats:
-        """Return candidate minus baseline, one row a query."""
-        before, now = self.values(queries)
-        return now - before
-
 
 def pairs(comparison: Comparison) -> Pairs:
     """Return what can be compared of two runs' verdicts."""

@@ -86,7 +86,7 @@ def _relevance(
         asked=questions.queries,
         query_set=comparison.evaluation.query_set,
         lacks=_lacks(measure),
-        differences=lambda queries: comparison.differences([measure], queries),
+        values=lambda queries: comparison.values([measure], queries),
     )
     return held(compared, gate, seed=seed)
 
@@ -118,7 +118,7 @@ def _groundedness(
         asked=comparison.queries.questions.queries,
         query_set=comparison.evaluation.query_set,
         lacks="answer that was judged",
-        differences=found.differences,
+        values=found.values,
     )
     return [*floor, *held(compared, gate, seed=seed)]
 

@@ -4,40 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
 
 from repoint.domain.document import Json
 from repoint.domain.gates import Change, GateResult, Outcome, not_worse
 from repoint.domain.queries import Query, groups
 from repoint.operations.evaluate import statistics
+from repoint.operations.evaluate.planning import FALSE_ALARM, Plan, Rule, plan
 from repoint.operations.evaluate.statistics import Floats
-
-#: How often a gate may call a loss what is none, over all its parts together.
-FALSE_ALARM: Final = 0.005
-
-
-class Rule(Protocol):
-    """What such a gate declares."""
-
-    @property
-    def tolerance(self) -> float:
-        """How far the mean may fall, as a difference."""
-        ...
-
-    @property
-    def groups(self) -> bool:
-        """Whether each group must hold it too."""
-        ...
-
-    @property
-    def confidence(self) -> float:
-        """How sure a pass must be."""
-        ...
-
-    @property
-    def minimum_queries(self) -> int:
-        """With fewer queries nothing can be told."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +26,8 @@ class Compared:
     query_set: str
     #: What a query without a value lacks, in words: "judged query".
     lacks: str
-    #: Candidate minus baseline, one row a query.
-    differences: Callable[[Sequence[Query]], Floats]
+    #: Baseline's and candidate's values, one row a query.
+    values: Callable[[Sequence[Query]], tuple[Floats, Floats]]
 
 
 def held(compared: Compared, rule: Rule, *, seed: int) -> list[GateResult]:
@@ -100,7 +73,8 @@ def _part(
             outcome=Outcome.FAIL if compared.queries else Outcome.INCONCLUSIVE,
             summary=f"no {compared.lacks}{of}: no data is no pass",
         )
-    differences = compared.differences(queries)
+    before, now = compared.values(queries)
+    differences = now - before
     change = _change(differences, rule, parts=parts, seed=seed)
     outcome = not_worse(change, tolerance=rule.tolerance)
     if len(queries) < rule.minimum_queries:
@@ -120,9 +94,11 @@ def _part(
         f"{-rule.tolerance:+.3f} is tolerated"
     )
     if outcome is Outcome.INCONCLUSIVE:
-        wanted = _wanted(differences, change, rule, parts=parts)
-        figures["queries_needed"] = wanted
-        summary += f"; about {wanted:,} queries would tell" if wanted else ""
+        wanted = plan(differences[:, 0], before[:, 0], rule, parts=parts)
+        figures["queries_needed"] = wanted.needed
+        figures["queries_to_catch"] = wanted.catching
+        figures["queries_to_pass"] = wanted.passing
+        summary += _would_tell(wanted, rule)
     return GateResult(gate=name, outcome=outcome, summary=summary, figures=figures)
 
 
@@ -143,15 +119,10 @@ def _change(differences: Floats, rule: Rule, *, parts: int, seed: int) -> Change
     )
 
 
-def _wanted(differences: Floats, change: Change, rule: Rule, *, parts: int) -> int | None:
-    """Return how many queries would turn the doubt into a pass or a failure."""
-    rows = differences.shape[0]
-    if rows < 2:  # noqa: PLR2004 - one value has no spread
-        return rule.minimum_queries
-    spread = float(differences.std(ddof=1))
-    if change.difference >= -rule.tolerance:
-        effect, level = change.difference + rule.tolerance, rule.confidence
-    else:
-        effect, level = change.difference, 1.0 - 2.0 * FALSE_ALARM / parts
-    wanted = statistics.needed(spread, effect=effect, level=level)
-    return None if wanted is None else max(wanted, rule.minimum_queries)
+def _would_tell(wanted: Plan, rule: Rule) -> str:
+    told = []
+    if wanted.catching is not None:
+        told.append(f"{wanted.catching:,} queries would catch a loss of {rule.loss:.1%}")
+    if wanted.passing is not None:
+        told.append(f"{wanted.passing:,} would pass an equal release")
+    return "; " + ", ".join(told) if told else ""

@@ -149,7 +149,7 @@ def _move_of(session: Session, decision: Decision) -> Move | None:
 def _of_move(move: Move) -> dict[str, Json]:
     return {
         "epoch": move.after.epoch,
-        "failed": move.before.active,
+        "failed": move.before.on_trial,
         "active": move.after.active,
     }
 

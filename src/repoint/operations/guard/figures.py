@@ -18,6 +18,7 @@ from repoint.domain.document import Json
 from repoint.domain.gates import Outcome
 from repoint.domain.policy import Policy
 from repoint.domain.triggers import (
+    CanaryTrigger,
     CitationsTrigger,
     EmptyAnswersTrigger,
     GroundednessTrigger,
@@ -73,7 +74,7 @@ def bar(policy: Policy, look: int, *, groups: int) -> Bar:
     )
 
 
-def _parts(trigger: Trigger, groups: int) -> int:
+def _parts(trigger: Trigger, groups: int) -> int:  # noqa: PLR0911 - one line a kind
     match trigger:
         case RelevanceTrigger() | CitationsTrigger():
             return 1 + (groups if trigger.groups else 0)
@@ -81,6 +82,8 @@ def _parts(trigger: Trigger, groups: int) -> int:
             return (trigger.minimum is not None) + (trigger.tolerance is not None)
         case LatencyTrigger():
             return len(_limits(trigger))
+        case CanaryTrigger():
+            return int(trigger.failed is not None)  # its verdict has a chance of its own
         case ProviderErrorsTrigger():
             return 1 + (trigger.rate_limited is not None)
         case (

@@ -27,6 +27,7 @@ from repoint.domain.queries import Query, groups
 from repoint.domain.readiness import Finding, Status
 from repoint.domain.triggers import (
     AlertTrigger,
+    CanaryTrigger,
     CitationsTrigger,
     CostTrigger,
     EmptyAnswersTrigger,
@@ -41,7 +42,7 @@ from repoint.domain.triggers import (
     SearchProbesTrigger,
     Trigger,
 )
-from repoint.operations.guard import figures
+from repoint.operations.guard import figures, trying
 from repoint.operations.guard.benchmark import Benchmark
 from repoint.operations.guard.figures import Bar, Judged
 from repoint.operations.guard.grounding import Grounded
@@ -113,6 +114,8 @@ def _judged(trigger: Trigger, sight: Sight, bar: Bar) -> Sequence[Judged]:  # no
             return [_searched(one) for one in sight.searches()]
         case ModelDriftTrigger():
             return [_drift(trigger, sight.probes(), bar)]
+        case CanaryTrigger():
+            return trying.judge(trigger, sight, bar)
         case PrometheusTrigger():
             return [_metric(trigger, sight)]
         case AlertTrigger():

@@ -23,6 +23,7 @@ from repoint.domain.guarding import (
     Ruling,
     Standing,
     TriggerResult,
+    ends_canary,
     in_a_row,
     rule,
 )
@@ -100,7 +101,8 @@ def _watched(session: Session, index: IndexName) -> tuple[Pointer, PolicyVersion
         pointer = view.pointers.pointer(index)
         if pointer.active is None:
             raise RefusedMoveError(index=index, why="nothing was promoted yet")
-        policy = policy_for(view, index, pointer.active)
+        # While a canary is on, what its rollout declared before it began counts.
+        policy = policy_for(view, index, pointer.on_trial or pointer.active)
     return pointer, policy
 
 
@@ -248,7 +250,7 @@ def _standing(
 ) -> Standing:
     decisions = tx.guarding.decisions(index, limit=_REMEMBERED)
     done = [one for one in decisions if one.state is DecisionState.DONE]
-    back = [one.at for one in done if one.act is Act.ROLLBACK]
+    back = [one.at for one in done if one.act is Act.ROLLBACK and not ends_canary(one.results)]
     return Standing(
         now=now,
         frozen=tx.indexes.frozen(index) is not None,

@@ -19,7 +19,7 @@ from repoint.domain.policy import Policy
 from repoint.domain.readiness import Finding
 from repoint.domain.release import Release
 from repoint.domain.triggers import GroundednessTrigger, Of
-from repoint.operations import diff
+from repoint.operations import diff, trial
 from repoint.operations.checks import behaviour, standing
 from repoint.operations.diff import DiffReport
 from repoint.operations.guard import benchmark, grounding, telemetry
@@ -28,6 +28,7 @@ from repoint.operations.guard.grounding import Grounded
 from repoint.operations.guard.traffic import Traffic, of_baseline, of_run
 from repoint.operations.session import Session
 from repoint.operations.spaces import Space
+from repoint.operations.trial import Trial
 from repoint.ports.metrics import Metrics
 
 _T = TypeVar("_T")
@@ -127,6 +128,18 @@ class Sight:
             run = self.benchmark().baseline
             return None if run is None else of_baseline(run)
         return telemetry.before(self._session, self.scene.fallback, until=self.scene.since)
+
+    def trial(self, alpha: float) -> Trial | None:
+        """Return how a canary stands; None where there is none."""
+        index = self.scene.active.index
+        return self._once(
+            f"trial {alpha}", lambda: trial.show(self._session, index, alpha=alpha)
+        )
+
+    def tried(self, found: Trial, window: timedelta) -> Traffic:
+        """Return what came of the questions that the canary's candidate answered, lately."""
+        since = max(found.began, self._session.clock.now() - window)
+        return telemetry.of_canary(self._session, found.canary, found.index, since=since)
 
     def sample(self, count: int) -> DiffReport:
         """Return how a sample of documents compares with the log."""

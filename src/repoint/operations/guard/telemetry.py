@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from repoint.domain.canary import Canary
+from repoint.domain.ids import IndexName
 from repoint.domain.release import Release
 from repoint.domain.telemetry import Arm, Count, Stage, Tally
 from repoint.operations import telemetry
@@ -19,6 +21,18 @@ def of_active(session: Session, release: Release, *, since: datetime) -> Traffic
     """Return what came of the questions that a release was asked since then, as the active."""
     window = telemetry.read(session, release.index, since=since)
     return _traffic(window.of(release.name, Arm.ACTIVE))
+
+
+def of_canary(
+    session: Session, canary: Canary, index: IndexName, *, since: datetime
+) -> Traffic:
+    """Return what came of the questions that a canary's candidate answered since then."""
+    arms = (Arm.INTERLEAVED,) if canary.interleaved else (Arm.CANARY, Arm.PINNED)
+    window = telemetry.read(session, index, since=since)
+    asked = Tally()
+    for arm in arms:
+        asked.merge(window.of(canary.release, arm))
+    return _traffic(asked)
 
 
 def before(session: Session, release: Release, *, until: datetime) -> Traffic | None:

@@ -33,7 +33,7 @@ def read(
         view.indexes.require(index)
         found = view.telemetry.within(index, since=since, until=upto)
     first = min([since, *(one.period.starts_at for one in found)])
-    return Window(index=index, since=first, until=upto, arms=_merged(found))
+    return Window(index=index, since=first, until=upto, arms=merged(found))
 
 
 def totals(session: Session, index: IndexName) -> Window:
@@ -48,10 +48,11 @@ def totals(session: Session, index: IndexName) -> Window:
         view.indexes.require(index)
         found = view.telemetry.within(index, since=_BEGINNING, until=now)
         found += view.telemetry.of_all_time(index)
-    return Window(index=index, since=_BEGINNING, until=now, arms=_merged(found))
+    return Window(index=index, since=_BEGINNING, until=now, arms=merged(found))
 
 
-def _merged(found: Iterable[Measured]) -> tuple[ArmReading, ...]:
+def merged(found: Iterable[Measured]) -> tuple[ArmReading, ...]:
+    """Return what was counted by release and arm, over all periods and processes."""
     tallies: dict[tuple[ReleaseName, Arm], Tally] = {}
     for one in found:
         key = (one.period.release, one.period.arm)

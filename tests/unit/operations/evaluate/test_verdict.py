@@ -137,7 +137,7 @@ def test_a_doubt_is_refused_with_what_it_would_take_and_may_be_overridden(
     judged.evaluate()
     message = refused(judged)
     assert "inconclusive: nDCG@10" in message
-    assert "queries would tell" in message
+    assert "queries would catch a loss of 5" in message
     report = judged.promote(why="eight questions will have to do")
     told = {one.check: one for one in report.findings}
     assert told["gate:relevance"].status is Status.WARNING

@@ -1,0 +1,100 @@
+"""How many queries a relevance gate needs, so that a doubt can be ended by asking more.
+
+The numbers are for what was declared, not for what was seen: a change that looked large by
+chance would ask for too few. ``python -m bench power`` asks for them and then measures how
+often they were enough.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from repoint.operations.evaluate import statistics
+from repoint.operations.evaluate.statistics import POWER, Floats
+
+#: How often a gate may call a loss what is none, over all its parts together.
+FALSE_ALARM: Final = 0.005
+#: How sure the spread and the baseline's mean are, of which the numbers are made: both were
+#: measured on the few queries that there are.
+_SURENESS: Final = 0.8
+
+
+class Rule(Protocol):
+    """What a gate declares whose measure may not fall."""
+
+    @property
+    def tolerance(self) -> float:
+        """How far the mean may fall, as a difference."""
+        ...
+
+    @property
+    def groups(self) -> bool:
+        """Whether each group must hold it too."""
+        ...
+
+    @property
+    def confidence(self) -> float:
+        """How sure a pass must be."""
+        ...
+
+    @property
+    def minimum_queries(self) -> int:
+        """With fewer queries nothing can be told."""
+        ...
+
+    @property
+    def loss(self) -> float:
+        """What part of the baseline's mean a loss must be that a doubt asks queries for."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Numbers of queries in one part of a gate: all queries, or one group."""
+
+    #: With so many a true loss of the declared size fails nine times in ten; None where no
+    #: number does, because so small a loss is tolerated.
+    catching: int | None
+    #: With so many in every part an equal release passes all parts nine times in ten; None
+    #: where nothing is tolerated.
+    passing: int | None
+
+    @property
+    def needed(self) -> int | None:
+        """With so many either would be told."""
+        return max((one for one in (self.catching, self.passing) if one), default=None)
+
+
+def level_of_failure(parts: int) -> float:
+    """Return the two-sided level at which a part fails: all parts share one false alarm."""
+    return 1.0 - 2.0 * FALSE_ALARM / parts
+
+
+def plan(differences: Floats, baseline: Floats, gate: Rule, *, parts: int) -> Plan:
+    """Return the numbers for a part from one column of differences and the baseline's scores.
+
+    A part fails when its loss is beyond the tolerance and surely a loss, so both must be
+    likely at the declared loss. Any part may fail, so each fails at a shared level; all must
+    pass, so the chance that an equal release does not pass is shared, too.
+    """
+    spread = statistics.cautious_spread(differences, sureness=_SURENESS)
+    if spread <= 0.0:
+        return Plan(catching=gate.minimum_queries, passing=gate.minimum_queries)
+    loss = gate.loss * statistics.cautious_mean(baseline, sureness=_SURENESS)
+    catching = None
+    if loss > gate.tolerance:
+        catching = _most(
+            gate,
+            statistics.needed(spread, effect=loss, level=level_of_failure(parts)),
+            statistics.needed(spread, effect=loss - gate.tolerance, level=0.0),
+        )
+    together = 1.0 - (1.0 - POWER) / parts
+    passing = statistics.needed(
+        spread, effect=gate.tolerance, level=gate.confidence, power=together
+    )
+    return Plan(catching=catching, passing=None if passing is None else _most(gate, passing))
+
+
+def _most(gate: Rule, *numbers: int | None) -> int:
+    return max(gate.minimum_queries, *(one for one in numbers if one is not None))
