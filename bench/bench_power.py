@@ -126,12 +126,10 @@ def measure_data(
 def kept(data: str, real: Sequence[Scores], trials: Trials, *, seed: int) -> list[Measured]:
     """Return what was measured of a data set's pairs, and write it down."""
     made = [_measured(one, trials, seed=seed) for one in real]
-    record = {
-        "equal": [_equal_row(one) for one in made],
-        "lossy": [row for one in made for row in _lossy_rows(one)],
-        "samples": _raw(made),
-    }
-    print("\n".join([*record["equal"], *record["lossy"]]), flush=True)
+    equal = [_equal_row(one) for one in made]
+    lossy = [row for one in made for row in _lossy_rows(one)]
+    record = {"equal": equal, "lossy": lossy, "samples": _raw(made)}
+    print("\n".join([*equal, *lossy]), flush=True)
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"power-{data}.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
     return made

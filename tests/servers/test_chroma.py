@@ -3,15 +3,14 @@
 import contextlib
 import dataclasses
 import itertools
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from uuid import NAMESPACE_URL, uuid5
 
 import httpx2
 import numpy as np
 import pytest
+from tests.servers.chroma_team import chroma_started, chroma_url, database_of
 
 from repoint import Repoint
 from repoint.backends.chroma import ChromaDriver, records
@@ -41,7 +40,7 @@ from repoint.testing.collections import (
     query,
     spec,
 )
-from repoint.testing.programs import NoProgramError, ProgramServer, chroma_command
+from repoint.testing.programs import ProgramServer
 from repoint.testing.story import StorySuite
 from repoint.wiring.clock import SystemClock
 from repoint.wiring.config import CONFIG_FILE, BackendConfig
@@ -49,39 +48,20 @@ from repoint.wiring.drivers import InstalledDrivers
 
 pytestmark = [pytest.mark.backend("chroma"), pytest.mark.engine, pytest.mark.slow]
 
-GIVEN = os.environ.get("REPOINT_CHROMA_URL", "")
 MODEL = ModelSpec(provider="hashing", dimensions=32)
 X, Y, Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 
 
-@contextlib.contextmanager
-def _started() -> Iterator[ProgramServer]:
-    try:
-        server = ProgramServer(chroma_command)
-    except NoProgramError as problem:
-        pytest.skip(str(problem))
-    with server:
-        yield server
-
-
 @pytest.fixture(scope="module")
 def server_url() -> Iterator[str]:
-    if GIVEN:
-        yield GIVEN
-        return
-    with _started() as server:
-        yield server.url
+    with chroma_url() as url:
+        yield url
 
 
 @pytest.fixture
 def database(server_url: str, tmp_path: Path) -> str:
     """A database of the test's own."""
-    name = f"test-{uuid5(NAMESPACE_URL, str(tmp_path))}"
-    made = httpx2.post(
-        f"{server_url}/api/v2/tenants/default_tenant/databases", json={"name": name}
-    )
-    assert made.is_success
-    return name
+    return database_of(server_url, tmp_path)
 
 
 @pytest.fixture
@@ -295,7 +275,7 @@ def test_an_exact_search_misses_nothing_and_the_graph_misses_little(chroma: Plac
 def test_a_server_killed_in_the_middle_of_a_sync_loses_nothing(tmp_path: Path) -> None:
     home = tmp_path / "home"
     Repoint.init(home).close()
-    with _started() as server:
+    with chroma_started() as server:
         with (home / CONFIG_FILE).open("a", encoding="utf-8") as config:
             config.write(f'\n[backends.main]\nkind = "chroma"\nurl = "{server.url}"\n')
         with Repoint.open(home, keep_in_step=False) as opened:

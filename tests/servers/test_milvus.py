@@ -1,14 +1,20 @@
 """Milvus: milvus-lite as a server, started here, or what ``REPOINT_MILVUS_URL`` names."""
 
-import contextlib
 import dataclasses
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.servers.milvus_team import (
+    emptied,
+    milvus_backend,
+    milvus_client,
+    milvus_started,
+    milvus_table,
+    milvus_url,
+)
 
 from repoint import Repoint
 from repoint.domain.errors import (
@@ -23,7 +29,6 @@ from repoint.domain.release import Release
 from repoint.domain.spec import AnnKind, AnnSpec, HybridSpec, ModelSpec, ReleaseSpec
 from repoint.operations.promote import PromoteOptions
 from repoint.ports.backend import Backend
-from repoint.ports.settings import BackendSettings
 from repoint.testing.backend import BackendSuite
 from repoint.testing.collection import CollectionSuite
 from repoint.testing.collections import (
@@ -38,7 +43,7 @@ from repoint.testing.collections import (
     query,
     spec,
 )
-from repoint.testing.programs import NoProgramError, ProgramServer, milvus_lite_command
+from repoint.testing.programs import ProgramServer
 from repoint.testing.story import StorySuite
 from repoint.wiring.clock import SystemClock
 from repoint.wiring.config import CONFIG_FILE, BackendConfig
@@ -46,48 +51,14 @@ from repoint.wiring.drivers import InstalledDrivers
 
 pytestmark = [pytest.mark.backend("milvus"), pytest.mark.engine, pytest.mark.slow]
 
-GIVEN = os.environ.get("REPOINT_MILVUS_URL", "")
 MODEL = ModelSpec(provider="hashing", dimensions=32)
 X, Y, Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 
 
-@contextlib.contextmanager
-def _started() -> Iterator[ProgramServer]:
-    pytest.importorskip("pymilvus", reason="run it with: make servers-test")
-    try:
-        server = ProgramServer(milvus_lite_command)
-    except NoProgramError as problem:
-        pytest.skip(str(problem))
-    with server:
-        yield server
-
-
 @pytest.fixture(scope="module")
 def server_url() -> Iterator[str]:
-    if GIVEN:
-        yield GIVEN
-        return
-    with _started() as server:
-        yield server.url
-
-
-def _opened(url: str, folder: Path) -> Backend:
-    from repoint.backends.milvus import MilvusDriver  # noqa: PLC0415 - loads the library
-
-    return MilvusDriver.from_settings(BackendSettings(name="m", folder=folder, url=url))
-
-
-def _empty(url: str) -> None:
-    from pymilvus import MilvusClient  # noqa: PLC0415 - may not be installed
-
-    client = MilvusClient(uri=url)
-    for name in client.list_collections():
-        if "repoint" not in client.describe_collection(name)["properties"]:
-            continue
-        for alias in client.list_aliases(collection_name=name)["aliases"]:
-            client.drop_alias(alias)
-        client.drop_collection(name)
-    client.close()
+    with milvus_url() as url:
+        yield url
 
 
 @pytest.fixture
@@ -95,12 +66,12 @@ def milvus(server_url: str, tmp_path: Path) -> Iterator[Place]:
     opened: list[Backend] = []
 
     def open_one() -> Backend:
-        opened.append(_opened(server_url, tmp_path))
+        opened.append(milvus_backend(server_url, tmp_path))
         return opened[-1]
 
-    _empty(server_url)
+    emptied(server_url)
     yield Place(opened=open_one)
-    _empty(server_url)
+    emptied(server_url)
     for backend in opened:
         backend.close()
 
@@ -121,7 +92,7 @@ class TestMilvusStory(StorySuite):
     @pytest.fixture
     def table(self, server_url: str, milvus: Place) -> str:
         del milvus  # which empties the server before and after
-        return f'kind = "milvus"\nurl = "{server_url}"\nalias_prefix = "search_"'
+        return milvus_table(server_url)
 
 
 def test_an_alias_does_not_take_a_collections_name(milvus: Place) -> None:
@@ -193,12 +164,10 @@ def test_a_collection_that_somebody_put_in_its_place_is_noticed(
 def test_a_collection_that_was_only_half_made_is_finished(
     milvus: Place, server_url: str
 ) -> None:
-    from pymilvus import MilvusClient  # noqa: PLC0415 - may not be installed
-
     from repoint.backends.milvus import rows  # noqa: PLC0415 - loads the library
 
     backend = milvus.opened()
-    client = MilvusClient(uri=server_url)
+    client = milvus_client(server_url)
     rows.make(client, NAME, spec(), timeout=60)
     client.close()
     put(backend.create(spec()), Version(document="d", lsn=1, vectors=[X]))
@@ -309,7 +278,7 @@ def test_a_hybrid_release_is_promoted_and_rolled_back(
 def test_a_server_killed_in_the_middle_of_a_sync_loses_nothing(tmp_path: Path) -> None:
     home = tmp_path / "home"
     Repoint.init(home).close()
-    with _started() as server:
+    with milvus_started() as server:
         _configure(home, server.url)
         with Repoint.open(home, keep_in_step=False) as opened:
             _killed_and_whole(opened, server)
@@ -353,7 +322,7 @@ def _some(backend: Backend, release: Release) -> bool:
 
 def _configure(home: Path, url: str) -> None:
     with (home / CONFIG_FILE).open("a", encoding="utf-8") as config:
-        config.write(f'\n[backends.main]\nkind = "milvus"\nurl = "{url}"\n')
+        config.write(f"\n[backends.main]\n{milvus_table(url)}\n")
 
 
 def test_a_server_that_does_not_answer_is_said_so_without_its_key(

@@ -49,6 +49,7 @@ CAPABILITIES: Final = Capabilities(
     approximate=False,
     distances=frozenset(Distance),
     forgets=True,
+    served=False,
 )
 
 #: Rows of one batch of a scan.

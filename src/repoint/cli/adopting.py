@@ -221,6 +221,7 @@ def _plan(out: Output, found: AdoptionPlan) -> None:
             "release": found.release,
             "backend": found.backend,
             "collection": layout.collection,
+            "named_by": found.foreign.named_by,
             "rows": found.foreign.rows,
             "dimensions": found.foreign.dimensions,
             "done": found.done,
@@ -231,6 +232,8 @@ def _plan(out: Output, found: AdoptionPlan) -> None:
             "obstacles": list(found.obstacles),
         }
     )
+    if found.foreign.named_by:
+        out.say(f"{found.foreign.named_by} is an alias: {layout.collection} is adopted")
     out.say(
         f"{layout.collection}: about {found.foreign.rows:,} rows, vectors of "
         f"{found.foreign.dimensions} dimensions in {layout.vector or 'its only field'}"

@@ -69,6 +69,8 @@ def _capabilities(all_of: Capabilities) -> Json:
         "approximate": all_of.approximate,
         "ordered_text": all_of.ordered_text,
         "snapshots": all_of.snapshots,
+        "vector_fields": all_of.vector_fields,
+        "shares_objects": all_of.shares_objects,
         "distances": [str(distance) for distance in sorted(all_of.distances)],
     }
 

@@ -33,6 +33,7 @@ def check(door: Door, index: IndexName, release: ReleaseName) -> None:
             "releases": list(report.releases),
             "complete": not missing,
             "silent": list(report.silent),
+            "unguarded": list(report.unguarded),
             "privileges": [plain(one) for one in report.privileges],
         }
     )
@@ -46,9 +47,12 @@ def check(door: Door, index: IndexName, release: ReleaseName) -> None:
         )
     for name in report.silent:
         door.out.say(f"{name} cannot say who may do what: nothing was checked there")
+    for name in report.unguarded:
+        door.out.say(f"{name} lets everybody who reaches it do everything: nothing to check")
     if missing:
         door.out.say(f"{len(missing)} of {len(report.privileges)} grants are missing; run:")
-        door.out.say(*(f"  {one.remedy};" for one in missing))
+        ends = {one.remedy: ";" if one.remedy.startswith("GRANT ") else "" for one in missing}
+        door.out.say(*(f"  {remedy}{end}" for remedy, end in ends.items()))
         raise typer.Exit(failures.NOT_CLEAN)
     if report.privileges:
         door.out.say(f"all {len(report.privileges)} grants are there")

@@ -71,6 +71,7 @@ def described(found: ServiceRoute) -> list[str]:
         f"release     {found.release}",
         f"epoch       {found.epoch}",
         f"collection  {found.collection}",
+        *([f"vector      {found.vector_field}"] if found.vector_field else []),
         f"backend     {found.spec.backend}, {shape}",
         f"query model {named}{revision}",
         f"fingerprint {found.fingerprint}",

@@ -41,6 +41,7 @@ class RemoteAnswer:
     release: str
     epoch: int
     collection: str
+    vector_field: str | None
     content: Mapping[str, Json]
 
     def tree(self) -> dict[str, Json]:
@@ -164,6 +165,7 @@ class RemoteRoute:
                 release=str(tree["release"]),
                 epoch=int(cast("int", tree["epoch"])),
                 collection=str(tree["collection"]),
+                vector_field=cast("str | None", tree.get("vector_field")),
                 content=tree,
             )
         lease = float(response.headers.get("Repoint-Lease-Seconds", "0"))

@@ -33,6 +33,8 @@ class FieldKind(StrEnum):
     #: A point in time, as ISO 8601.
     MOMENT = "moment"
     DAY = "day"
+    #: A text, a number or a boolean.
+    SCALAR = "scalar"
     #: Any value that JSON has.
     JSON = "json"
 
@@ -49,6 +51,8 @@ class Field:
     size: int | None = None
     #: The database has a value of its own for a row without one.
     filled: bool = False
+    #: The size of a text is in bytes of UTF-8.
+    in_bytes: bool = False
 
     def refuses(self, value: Json) -> str:
         """Return why the field cannot hold a value; empty when it can."""
@@ -63,13 +67,16 @@ class Field:
         """Return in words what it holds."""
         if self.size is None:
             return self.kind.value
-        unit = "characters" if self.kind is FieldKind.TEXT else "bytes"
+        text = self.kind is FieldKind.TEXT
+        unit = "characters" if text and not self.in_bytes else "bytes"
         return f"{self.kind.value} of at most {self.size} {unit}"
 
     def _takes(self, value: Json) -> bool:
         match self.kind:
             case FieldKind.JSON:
                 return not _has_nul(value)
+            case FieldKind.SCALAR:
+                return _is_scalar(value)
             case FieldKind.BOOLEAN:
                 return isinstance(value, bool)
             case FieldKind.INTEGER:
@@ -80,7 +87,8 @@ class Field:
                 return isinstance(value, str) and self._takes_text(value)
 
     def _takes_text(self, value: str) -> bool:
-        if "\0" in value or (self.size is not None and len(value) > self.size):
+        size = len(value.encode("utf-8", "replace")) if self.in_bytes else len(value)
+        if "\0" in value or (self.size is not None and size > self.size):
             return False
         match self.kind:
             case FieldKind.UUID:
@@ -120,6 +128,8 @@ class Layout:
     object: str = ""
     #: Keys of that object which are left where they are.
     left_out: tuple[str, ...] = ()
+    #: The object holds texts, numbers and booleans only.
+    flat: bool = False
 
     def refuses(self, document: Document) -> str:
         """Return why a document has no place in the collection; empty when it has."""
@@ -129,6 +139,9 @@ class Layout:
         found += [field.refuses(document.metadata.get(field.name)) for field in self.metadata]
         if self.object and _has_nul(self.object_of(document)):
             found.append(f"{self.object!r} cannot hold the character NUL")
+        if self.flat:
+            values = self.object_of(document).items()
+            found += [Field(name=name, kind=FieldKind.SCALAR).refuses(v) for name, v in values]
         return next((why for why in found if why), "")
 
     def object_of(self, document: Document) -> dict[str, Json]:
@@ -148,6 +161,7 @@ def layout_tree(layout: Layout) -> dict[str, Json]:
         "metadata": [_field_tree(field) for field in layout.metadata],
         "object": layout.object,
         "left_out": list(layout.left_out),
+        **({"flat": True} if layout.flat else {}),
     }
 
 
@@ -169,6 +183,7 @@ def layout_of(tree: Mapping[str, Json]) -> Layout:
         metadata=tuple(_field_of(one) for one in metadata),
         object=str(tree["object"]),
         left_out=tuple(str(one) for one in left_out),
+        flat=tree.get("flat") is True,
     )
 
 
@@ -278,6 +293,14 @@ def _has_nul(value: Json) -> bool:
             return False
 
 
+def _is_scalar(value: Json) -> bool:
+    if isinstance(value, bool | float):
+        return True
+    if isinstance(value, int):
+        return _is_whole(value, _WIDEST)
+    return isinstance(value, str) and "\0" not in value
+
+
 def _is_whole(value: Json, size: int) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
@@ -308,6 +331,7 @@ def _field_tree(field: Field) -> dict[str, Json]:
         "required": field.required,
         "size": field.size,
         "filled": field.filled,
+        **({"in_bytes": True} if field.in_bytes else {}),
     }
 
 
@@ -321,4 +345,5 @@ def _field_of(tree: Json) -> Field:
         required=tree["required"] is True,
         size=size if isinstance(size, int) else None,
         filled=tree["filled"] is True,
+        in_bytes=tree.get("in_bytes") is True,
     )

@@ -13,6 +13,7 @@ from typing import Final, cast
 from repoint.domain.document import Json
 from repoint.domain.errors import RefusedMoveError
 from repoint.domain.ids import CollectionName, Epoch, Fingerprint, IndexName, ReleaseName
+from repoint.domain.placing import place_of
 from repoint.domain.pointer import Pointer
 from repoint.domain.release import Release
 from repoint.domain.spec import ReleaseSpec, as_tree
@@ -28,20 +29,26 @@ class ServiceRoute:
     index: IndexName
     release: ReleaseName
     epoch: Epoch
+    #: The physical collection.
     collection: CollectionName
     fingerprint: Fingerprint
     spec: ReleaseSpec
+    #: Which vector of its objects to ask, where releases share them; None: the collection is
+    #: the release's own.
+    vector_field: str | None = None
     #: The bridge that questions go over since the query model is gone; None: it is not.
     bridge: str | None = None
 
     @staticmethod
     def of(pointer: Pointer, release: Release) -> ServiceRoute:
         """Return the route of a pointer whose active release this is."""
+        place = place_of(release.collection)
         return ServiceRoute(
             index=pointer.index,
             release=release.name,
             epoch=pointer.epoch,
-            collection=release.collection,
+            collection=place.collection,
+            vector_field=place.vector_field,
             fingerprint=release.fingerprint,
             spec=release.spec,
             bridge=None if release.bridge is None else release.bridge.id,
@@ -63,6 +70,7 @@ class ServiceRoute:
             "release": self.release,
             "epoch": self.epoch,
             "collection": self.collection,
+            "vector_field": self.vector_field,
             "backend": self.spec.backend,
             "fingerprint": self.fingerprint,
             "dimensions": self.spec.model.dimensions,

@@ -35,6 +35,8 @@ class RouteBody(BaseModel):
     release: str
     epoch: int
     collection: str
+    #: Not null: releases share the collection's objects, so ask this named vector of them.
+    vector_field: str | None
     backend: str
     fingerprint: str
     dimensions: int

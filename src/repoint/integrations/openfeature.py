@@ -42,6 +42,8 @@ class _Route(Protocol):
     def epoch(self) -> int: ...
     @property
     def collection(self) -> str: ...
+    @property
+    def vector_field(self) -> str | None: ...
     def tree(self) -> dict[str, Json]: ...
 
 
@@ -255,7 +257,8 @@ class _There:
 
 
 def _metadata(route: _Route) -> dict[str, bool | int | float | str]:
-    return {"epoch": route.epoch, "collection": route.collection}
+    field = {"vector_field": route.vector_field} if route.vector_field else {}
+    return {"epoch": route.epoch, "collection": route.collection, **field}
 
 
 def _mismatch(flag_key: str) -> OpenFeatureError:

@@ -7,7 +7,7 @@ from repoint.domain.errors import RepointError
 from repoint.domain.ids import IndexName, ReleaseName
 from repoint.domain.readiness import Finding, Status
 from repoint.domain.release import ReleaseState
-from repoint.operations import acknowledge, diff, renderings
+from repoint.operations import acknowledge, diff, naming, privileges, renderings
 from repoint.operations.checks import behaviour, standing
 from repoint.operations.session import Session, authorise
 from repoint.operations.verify import SAMPLE
@@ -86,6 +86,8 @@ def check(session: Session, index: IndexName) -> list[Finding]:
             )
             if role == "active":
                 of_release.append(standing.alias(session, release))
+            if role == "candidate":
+                of_release += naming.findings(session, release, pointer)
         except RepointError as error:
             of_release.append(
                 Finding(
@@ -95,6 +97,8 @@ def check(session: Session, index: IndexName) -> list[Finding]:
         findings.extend(_of(role, finding) for finding in of_release)
     return [
         *findings,
+        *(privileges.findings(session, list(releases.values())) if releases else []),
+        *privileges.unasked(session, list(releases.values())),
         *renderings.findings(session, index),
         *_standbys(session, index, beside={one.name for one in releases.values()}),
     ]

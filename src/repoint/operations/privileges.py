@@ -26,6 +26,8 @@ class PrivilegesReport:
     privileges: Sequence[Privilege]
     #: Backends that cannot say who may do what.
     silent: tuple[str, ...]
+    #: Backends whose server lets everybody do everything.
+    unguarded: tuple[str, ...] = ()
 
     @property
     def missing(self) -> list[Privilege]:
@@ -53,7 +55,8 @@ def check(session: Session, index: IndexName, name: ReleaseName) -> PrivilegesRe
 def findings(session: Session, releases: Sequence[Release]) -> list[Finding]:
     """Check that both sides of a move may be read and written by whoever has to.
 
-    Nothing is found where no database can say who may do what.
+    Nothing is found where no database can say who may do what; that a server lets everybody
+    do everything is said.
     """
     try:
         report = _report(session, releases)
@@ -61,7 +64,29 @@ def findings(session: Session, releases: Sequence[Release]) -> list[Finding]:
         return [
             Finding(check=CHECK, status=Status.FAILED, summary=error.message, remedy=error.hint)
         ]
-    return [_finding(report)] if report.privileges else []
+    found = [_finding(report)] if report.privileges else []
+    for name in report.unguarded:
+        summary = f"{name} lets everybody who reaches it do everything: nothing to check"
+        found.append(Finding(check=CHECK, status=Status.SKIPPED, summary=summary))
+    return found
+
+
+def unasked(session: Session, releases: Sequence[Release]) -> list[Finding]:
+    """Say of which servers nobody can ask who may do what."""
+    silent = {
+        one.spec.backend: None
+        for one in releases
+        for can in (session.spaces.backend(one).capabilities,)
+        if can.served and not can.privileges
+    }
+    return [
+        Finding(
+            check=CHECK,
+            status=Status.SKIPPED,
+            summary=f"{name} cannot say who may do what: nothing was checked there",
+        )
+        for name in silent
+    ]
 
 
 def _finding(report: PrivilegesReport) -> Finding:
@@ -87,6 +112,7 @@ def _finding(report: PrivilegesReport) -> Finding:
 def _report(session: Session, releases: Sequence[Release]) -> PrivilegesReport:
     found: list[Privilege] = []
     silent: list[str] = []
+    unguarded: list[str] = []
     by_backend: dict[str, list[Release]] = {}
     for release in releases:
         by_backend.setdefault(release.spec.backend, []).append(release)
@@ -95,12 +121,15 @@ def _report(session: Session, releases: Sequence[Release]) -> PrivilegesReport:
         if gatekeeper is None:
             silent.append(name)
             continue
-        found += gatekeeper.privileges(
+        needed = gatekeeper.privileges(
             [one.collection for one in held], alias=session.spaces.alias(held[0])
         )
+        found += needed
+        unguarded += [] if needed else [name]
     return PrivilegesReport(
         index=releases[0].index,
         releases=tuple(one.name for one in releases),
         privileges=found,
         silent=tuple(silent),
+        unguarded=tuple(unguarded),
     )

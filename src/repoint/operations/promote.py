@@ -16,7 +16,7 @@ from repoint.domain.pointer import MoveKind, Pointer
 from repoint.domain.readiness import Finding, Status, failures
 from repoint.domain.release import Release
 from repoint.domain.rollout import FINAL, Event
-from repoint.operations import diff, golden, moving, privileges, reconcile
+from repoint.operations import diff, golden, moving, naming, privileges, reconcile
 from repoint.operations.checks import behaviour, standing
 from repoint.operations.freeze import require_thawed
 from repoint.operations.in_force import policy_for
@@ -121,6 +121,7 @@ def ready(
         ]
     findings.append(behaviour.query_model(session, space))
     findings.append(diff.clean(session.store, space, upto=watermark))
+    findings += naming.findings(session, release, pointer)
     findings += _grants(session, release, pointer)
     if pointer.active is not None:
         findings.append(way_back(session, pointer))

@@ -8,6 +8,7 @@ from repoint.domain.access import Action
 from repoint.domain.adoption import AdoptionState
 from repoint.domain.errors import BadSpecError, ConflictError, RetiredError, UnsupportedError
 from repoint.domain.ids import IndexName, ReleaseName, collection_name, release_name
+from repoint.domain.placing import among_objects, require_same_objects
 from repoint.domain.release import Release, ReleaseState
 from repoint.domain.rollout import FINAL
 from repoint.domain.spec import ReleaseSpec
@@ -46,6 +47,7 @@ def create(
         MissingModelError: the model cannot be opened here; nothing was stored.
         BadSpecError: the model or reranker cannot take an option; nothing was stored.
         UnsupportedError: the backend lacks what the spec asks for; nothing was stored.
+        BadSpecError: it would share objects, and make others; nothing was stored.
     """
     authorise(session, Action.CREATE_RELEASE, index)
     with session.store.read() as view:
@@ -61,12 +63,17 @@ def create(
         state=ReleaseState.CREATED,
         created_at=session.clock.now(),
     )
+    if drivers.backend(whole.backend).capabilities.shares_objects:
+        release = replace(release, collection=among_objects(index, release.collection))
     _require_supported(release, drivers)
     if whole.rerank is not None:
         drivers.reranker(whole.rerank)  # what it cannot take is said now, not at the first sync
+    with session.store.read() as view:
+        require_same_objects(release, view.releases.all(index))
     embedding = Embedding(whole.model, drivers.embedder(whole.model), fingerprint)
     probes = probing.measure(embedding)
     with session.store.begin() as tx:
+        require_same_objects(release, tx.releases.all(index))
         tx.releases.add(release)
         tx.releases.put_probes(index, release.name, probes)
         tx.audit.append(
@@ -151,7 +158,8 @@ def set_pace(
 def _require_supported(release: Release, drivers: Drivers) -> None:
     capabilities = drivers.backend(release.spec.backend).capabilities
     if release.spec.hybrid is not None and not capabilities.lexical:
-        raise UnsupportedError(driver=capabilities.name, what="hybrid search")
+        shared = " of objects that releases share" if capabilities.shares_objects else ""
+        raise UnsupportedError(driver=capabilities.name, what=f"hybrid search{shared}")
     if release.spec.distance not in capabilities.distances:
         raise UnsupportedError(
             driver=capabilities.name, what=f"distance {release.spec.distance}"

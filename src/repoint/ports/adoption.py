@@ -51,6 +51,8 @@ class Foreign:
     name_taken_by: str = ""
     #: Fields that are left where they are, and why.
     left_out: Mapping[str, str] = field(default_factory=dict)
+    #: The alias by which it was named, where that is another name than its own.
+    named_by: str = ""
     #: The database keeps unit vectors only, so nothing can be told from their length.
     normalises: bool = False
 

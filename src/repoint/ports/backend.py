@@ -53,10 +53,18 @@ class Capabilities:
     forgets: bool = False
     #: A scan shows one moment; without it, what is written meanwhile may be in it or not.
     snapshots: bool = True
+    #: A server has them, which decides whom it lets in; otherwise they are files or memory.
+    served: bool = True
     #: Takes over collections that somebody else made: ``ports.adoption``.
     adopts: bool = False
     #: Says which grants of its database are missing: ``ports.privileges``.
     privileges: bool = False
+    #: Can put the vectors of an index's releases on the same objects: the option ``strategy``.
+    vector_fields: bool = False
+    #: Does so, as it is set up here; see ``domain.placing``.
+    shares_objects: bool = False
+    #: Says what has the name that its alias would take: ``ports.naming``.
+    names: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

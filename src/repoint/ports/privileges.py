@@ -39,11 +39,12 @@ class Gatekeeper(Protocol):
     ) -> Sequence[Privilege]:
         """Return what repoint and the application's role need, and whether they hold it.
 
-        Nothing is changed. The application's role is the backend's setting
-        ``application_role``; without one only repoint's own needs are returned.
+        Nothing is changed. The application is the backend's setting ``application_role``, or
+        ``application_key`` where the database is asked with it; without one only repoint's
+        own needs are returned. Empty where the server lets everybody do everything.
 
         Raises:
-            MissingSettingError: the database has no such role.
+            MissingSettingError: the database has no such role, or does not take the key.
             CollectionMissingError: a collection is not there.
         """
         ...

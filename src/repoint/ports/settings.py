@@ -25,5 +25,7 @@ class BackendSettings:
     api_key: str = field(default="", repr=False)
     #: The role that applications search with; empty where nobody said.
     application_role: str = ""
+    #: What opens the server for applications; empty where nobody said. Never print it.
+    application_key: str = field(default="", repr=False)
     #: The driver's own settings.
     options: Mapping[str, Option] = field(default_factory=dict)

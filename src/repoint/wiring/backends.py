@@ -43,6 +43,7 @@ def settings_of(name: str, config: BackendConfig | None, *, folder: Path) -> Bac
         url=_secret(name, "url_env", config.url_env) or config.url,
         api_key=_secret(name, "api_key_env", config.api_key_env),
         application_role=config.application_role,
+        application_key=_secret(name, "application_key_env", config.application_key_env),
         options=dict(config.options),
     )
 

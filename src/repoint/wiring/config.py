@@ -122,6 +122,12 @@ class BackendConfig(BaseModel):
         description="The database's role that applications search with; a promotion is "
         "refused while it lacks a grant. For kinds that can say who may do what.",
     )
+    application_key_env: str = Field(
+        "",
+        pattern=_VARIABLE,
+        description="Environment variable with the key that applications search with, for "
+        "kinds whose server is asked by it what they may do: `opensearch`.",
+    )
     options: dict[str, Option] = Field(
         default_factory=dict,
         description="The kind's own settings: `[backends.NAME.options]`.",

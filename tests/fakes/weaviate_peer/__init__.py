@@ -8,7 +8,8 @@ passes here must also pass there (``REPOINT_WEAVIATE_URL``). Known to be differe
 - every search compares with every vector; the real one follows a graph, and compares all only
   under a filter that lets few pass;
 - BM25 has the real formula over one property, without the real one's pruning of candidates;
-- no permissions, no cluster: a key opens everything, and everything is known at once;
+- of permissions only ``read_data`` is asked for, by a search; the rest a key opens, and there
+  is no cluster: everything is known at once;
 - an unknown property is never made by itself, an unknown class is: as an empty one, which is
   what the real server leaves behind when it then refuses the vectors.
 """

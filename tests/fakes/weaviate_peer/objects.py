@@ -8,6 +8,7 @@ from uuid import UUID
 import grpc
 import numpy as np
 from google.protobuf.message import Message
+from tests.fakes.weaviate_peer.access import Access
 from tests.fakes.weaviate_peer.shelves import (
     Class,
     Refusal,
@@ -43,10 +44,15 @@ def served(call: Call[Q, A]) -> Served[Q, A]:
     @functools.wraps(call)
     def answer(self: "Objects", request: Q, context: grpc.ServicerContext) -> A:
         sent = dict(context.invocation_metadata())
-        if self.key and sent.get("authorization") != f"Bearer {self.key}":
+        if not self.access.knows(sent.get("authorization")):
             context.abort(grpc.StatusCode.UNAUTHENTICATED, "unauthorized: invalid api key")
         try:
             with self.shelves.lock:
+                if isinstance(request, search_get_pb2.SearchRequest):
+                    kind = self.shelves.resolved(request.collection).name
+                    if not self.access.may_read(sent.get("authorization"), kind):
+                        what = f"read_data [[Domain: data, Collection: {kind}]]"
+                        context.abort(grpc.StatusCode.PERMISSION_DENIED, f"forbidden: {what}")
                 return call(self, request)
         except Refusal as refusal:
             context.abort(grpc.StatusCode.UNKNOWN, str(refusal))
@@ -58,9 +64,9 @@ def served(call: Call[Q, A]) -> Served[Q, A]:
 class Objects(weaviate_pb2_grpc.WeaviateServicer):
     """Search, write, delete and count."""
 
-    def __init__(self, shelves: Shelves, *, key: str) -> None:
+    def __init__(self, shelves: Shelves, *, access: Access) -> None:
         self.shelves = shelves
-        self.key = key
+        self.access = access
 
     @served
     def Search(self, request: search_get_pb2.SearchRequest) -> search_get_pb2.SearchReply:  # noqa: N802
@@ -128,6 +134,8 @@ class Objects(weaviate_pb2_grpc.WeaviateServicer):
             kind = self.shelves.make({"class": one.collection})
         held = kind.share(one.tenant)
         vectors: dict[str, Vector] = {}
+        if one.vector_bytes:
+            vectors[""] = np.frombuffer(one.vector_bytes, dtype="<f4")
         for vector in one.vectors:
             if vector.name not in kind.vectors:
                 raise Refusal(
@@ -151,16 +159,15 @@ def _near(
     kind: Class, found: list[Stored], request: search_get_pb2.SearchRequest
 ) -> list[tuple[float, Stored]]:
     near = request.near_vector
-    (name,) = near.targets.target_vectors or list(kind.vectors)
-    if name not in kind.vectors:
+    (name,) = near.targets.target_vectors or list(kind.vectors) or [""]
+    if name and name not in kind.vectors:
         raise Refusal(422, f"class {kind.name} does not have named vector {name} configured")
     raw = near.vectors[0].vector_bytes if near.vectors else near.vector_bytes
     if near.vector_for_targets:
         (target,) = near.vector_for_targets
         raw = target.vectors[0].vector_bytes if target.vectors else target.vector_bytes
     asked = np.frombuffer(raw, dtype="<f4")
-    index = kind.vectors[name]["vectorIndexConfig"]
-    assert isinstance(index, dict)
+    index = kind.index(name)
     scored = []
     for one in found:
         if name in one.vectors:
@@ -209,7 +216,10 @@ def _result(
                 type=base_pb2.Vectors.VECTOR_TYPE_SINGLE_FP32,
             )
             for name, values in one.vectors.items()
+            if name
         )
+        if "" in one.vectors:
+            metadata.vector_bytes = one.vectors[""].tobytes()
     held = properties_pb2.Properties(fields=fields)
     return search_get_pb2.SearchResult(
         metadata=metadata,

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 import grpc
+from tests.fakes.weaviate_peer.access import Access
 from tests.fakes.weaviate_peer.objects import Objects
 from tests.fakes.weaviate_peer.schema import Schema
 from tests.fakes.weaviate_peer.shelves import Shelves
@@ -54,21 +55,21 @@ class FakeWeaviate:
 
     def __init__(self, *, key: str = "", version: str = "1.39.0") -> None:
         self.shelves = Shelves()
-        self._key, self._version = key, version
+        self.access, self._version = Access(key=key), version
         self.url = self.grpc_url = ""
 
     def __enter__(self) -> Self:
         schema = type(
             "ThisSchema",
             (Schema,),
-            {"shelves": self.shelves, "key": self._key, "version": self._version},
+            {"shelves": self.shelves, "access": self.access, "version": self._version},
         )
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), schema)
         self._http.daemon_threads = True
         self._thread = Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
         self._grpc = grpc.server(ThreadPoolExecutor(max_workers=8))
-        service = Objects(self.shelves, key=self._key)
+        service = Objects(self.shelves, access=self.access)
         weaviate_pb2_grpc.add_WeaviateServicer_to_server(service, self._grpc)  # type: ignore[no-untyped-call]
         port = self._grpc.add_insecure_port("127.0.0.1:0")
         self._grpc.start()

@@ -5,7 +5,9 @@ import re
 from http.server import BaseHTTPRequestHandler
 from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
+from tests.fakes.weaviate_peer.access import Access
 from tests.fakes.weaviate_peer.shelves import Class, Refusal, Shelves, capital
 
 from repoint.domain.document import Json
@@ -61,7 +63,7 @@ class Schema(BaseHTTPRequestHandler):
     """One request. The class attributes are the server's, set for each fake."""
 
     shelves: ClassVar[Shelves]
-    key: ClassVar[str]
+    access: ClassVar[Access]
     version: ClassVar[str]
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # head and body are two writes
@@ -79,6 +81,9 @@ class Schema(BaseHTTPRequestHandler):
         self._answer()
 
     def do_PUT(self) -> None:
+        self._answer()
+
+    def do_PATCH(self) -> None:
         self._answer()
 
     def do_DELETE(self) -> None:
@@ -104,7 +109,7 @@ class Schema(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _check_key(self) -> None:
-        if self.key and self.headers.get("authorization") != f"Bearer {self.key}":
+        if not self.access.knows(self.headers.get("authorization")):
             raise Refusal(401, "unauthorized: invalid api key")
 
     def _asked(self, sent: Json) -> tuple[int, Json]:
@@ -115,6 +120,14 @@ class Schema(BaseHTTPRequestHandler):
                 return 200, {"version": self.version, "grpcMaxMessageSize": 104858000}
             case _, ["schema", *rest]:
                 return self._schema(rest, sent)
+            case _, ["users", *rest]:
+                return self._users(rest)
+            case _, ["authz", *rest]:
+                return self._authz(rest, sent)
+            case "PATCH", ["objects", name, place]:
+                assert isinstance(sent, dict)
+                self.shelves.resolved(name).patch(UUID(place), sent)
+                return 204, None
             case _, ["aliases", *rest]:
                 wanted = parse_qs(address.query).get("class", [""])[0]
                 return self._aliases(rest, sent, of=wanted)
@@ -157,6 +170,47 @@ class Schema(BaseHTTPRequestHandler):
                 return 200, ready
             case _, [name, "tenants", *rest]:
                 return self._tenants(self.shelves.resolved(name), rest, sent)
+            case _:
+                raise Refusal(404, "")
+
+    def _users(self, parts: list[str]) -> tuple[int, Json]:
+        access = self.access
+        match self.command, parts:
+            case "GET", ["own-info"] if access.key:
+                return 200, access.own(self.headers.get("authorization"))
+            case "POST", ["db", user]:
+                access.users[f"key of {user}"] = user
+                return 201, {"apikey": f"key of {user}"}
+            case "DELETE", ["db", user]:
+                access.users.pop(f"key of {user}", None)
+                return 204, None
+            case _:
+                raise Refusal(404, "")
+
+    def _authz(self, parts: list[str], sent: Json) -> tuple[int, Json]:
+        access, body = self.access, sent if isinstance(sent, dict) else {}
+        permissions = body.get("permissions") or []
+        assert isinstance(permissions, list)
+        given = [one for one in permissions if isinstance(one, dict)]
+        if access.user(self.headers.get("authorization")):
+            raise Refusal(403, "rbac: authorization, forbidden action")
+        match self.command, parts:
+            case "POST", ["roles"]:
+                access.roles[str(body["name"])] = given
+                return 201, None
+            case "GET", ["roles", name] if name in access.roles:
+                return 200, {"name": name, "permissions": list(access.roles[name])}
+            case "POST", ["roles", name, "add-permissions"]:
+                access.roles[name] += given
+                return 200, None
+            case "POST", ["users", user, "assign"]:
+                roles = body["roles"]
+                assert isinstance(roles, list)
+                access.held.setdefault(user, []).extend(map(str, roles))
+                return 200, None
+            case "DELETE", ["roles", name]:
+                access.roles.pop(name, None)
+                return 204, None
             case _:
                 raise Refusal(404, "")
 
@@ -217,6 +271,8 @@ def _whole(sent: dict[str, Json]) -> dict[str, Json]:
     inverted["stopwords"] = {"additions": None, "removals": None, "preset": "none"}
     vectors = sent.get("vectorConfig") or {}
     assert isinstance(vectors, dict)
+    if not vectors:
+        made |= {"vectorizer": "none", "vectorIndexType": "hnsw", "vectorIndexConfig": HNSW}
     for one in vectors.values():
         assert isinstance(one, dict)
         given = one.get("vectorIndexConfig") or {}

@@ -87,6 +87,42 @@ class Class:
                 return str(kinds[0])
         return None
 
+    @property
+    def has_unnamed(self) -> bool:
+        """Whether its only vectors have no name, as those of older clients."""
+        return not self.vectors
+
+    def index(self, vector: str) -> dict[str, Json]:
+        """Return how a vector's index is made."""
+        found = self.config if self.has_unnamed else self.vectors[vector]
+        index = found["vectorIndexConfig"]
+        assert isinstance(index, dict)
+        return index
+
+    def patch(self, place: UUID, sent: Mapping[str, Json]) -> None:
+        """Change what is named of an object, and nothing else; null takes a value away."""
+        held = self.share("").get(place)
+        if held is None:
+            raise Refusal(404, "")
+        properties, vectors = sent.get("properties") or {}, sent.get("vectors") or {}
+        assert isinstance(properties, dict)
+        assert isinstance(vectors, dict)
+        for name, value in properties.items():
+            if self.kind(name) is None:
+                raise Refusal(422, f"the fake makes no property by itself: {name}")
+            held.properties.pop(name, None)
+            if isinstance(value, str | float | int | bool):
+                held.properties[name] = value
+        if "vector" in sent:
+            vectors = {**vectors, "": sent["vector"]}
+        for name, values in vectors.items():
+            held.vectors[name] = np.asarray(values, dtype=np.float32)
+
+    def tokenization(self, name: str) -> str:
+        return next(
+            str(one.get("tokenization")) for one in self.properties if one["name"] == name
+        )
+
     def share(self, tenant: str) -> dict[UUID, Stored]:
         if not self.has_tenants:
             if tenant:
@@ -182,9 +218,7 @@ def ranked(objects: list[Stored], text: str, name: str) -> list[tuple[float, Sto
     return sorted(found, key=lambda pair: -pair[0])
 
 
-def _passes(  # noqa: PLR0911 - one for each operator
-    kind: Class, one: Stored, filter_: base_pb2.Filters
-) -> bool:
+def _passes(kind: Class, one: Stored, filter_: base_pb2.Filters) -> bool:
     asked = filter_.operator
     if asked == base_pb2.Filters.OPERATOR_AND:
         return all(_passes(kind, one, part) for part in filter_.filters)
@@ -192,7 +226,14 @@ def _passes(  # noqa: PLR0911 - one for each operator
         return any(_passes(kind, one, part) for part in filter_.filters)
     if asked == base_pb2.Filters.OPERATOR_NOT:
         return not _passes(kind, one, filter_.filters[0])
-    name = filter_.target.property
+    return _meets(kind, one, filter_)
+
+
+def _meets(kind: Class, one: Stored, filter_: base_pb2.Filters) -> bool:
+    name, asked = filter_.target.property, filter_.operator
+    if name == "_id":
+        among = {filter_.value_text, *filter_.value_text_array.values}
+        return str(one.uuid) in among
     data = kind.kind(name)
     if data is None:
         raise Refusal(422, f"no such prop with name '{name}' found in class '{kind.name}'")
@@ -200,7 +241,10 @@ def _passes(  # noqa: PLR0911 - one for each operator
     if held is None:
         return False
     if asked == base_pb2.Filters.OPERATOR_CONTAINS_ANY:
-        return held in set(filter_.value_text_array.values)
+        if data == "text" and kind.tokenization(name) == "word":
+            texts = filter_.value_text_array.values
+            return any(set(words(text)) <= set(words(str(held))) for text in texts)
+        return held in {*filter_.value_text_array.values, *filter_.value_int_array.values}
     value = getattr(filter_, filter_.WhichOneof("test_value") or "")
     if data == "text":
         held, value = str(held).strip(SPACE), str(value).strip(SPACE)

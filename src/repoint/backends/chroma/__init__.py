@@ -23,6 +23,7 @@ CAPABILITIES: Final = Capabilities(
     distances=frozenset(Distance),
     ordered_text=False,
     snapshots=False,
+    adopts=True,
 )
 
 

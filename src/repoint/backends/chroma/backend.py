@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from repoint.backends.chroma import CAPABILITIES, records
+from repoint.backends.chroma.adopting import ChromaAdopter
 from repoint.backends.chroma.collection import ChromaCollection, look
 from repoint.backends.chroma.server import Address, Server
 from repoint.domain.errors import (
@@ -15,7 +16,7 @@ from repoint.domain.errors import (
 )
 from repoint.domain.ids import CollectionName, Fingerprint
 from repoint.domain.spec import AnnKind, Distance
-from repoint.ports.backend import Capabilities, CollectionSpec
+from repoint.ports.backend import Capabilities, Collection, CollectionSpec
 from repoint.ports.settings import BackendSettings
 from repoint.ports.turns import turns_at
 
@@ -59,7 +60,7 @@ class ChromaBackend:
         """What it can do beyond the common promises."""
         return CAPABILITIES
 
-    def create(self, spec: CollectionSpec) -> ChromaCollection:
+    def create(self, spec: CollectionSpec) -> Collection:
         """Make the collection, or open it when it is already there."""
         _check(spec)
         found = self._server.described(spec.name)
@@ -84,8 +85,12 @@ class ChromaBackend:
             self._make_guards(found.id, spec.name)
         return self.open(spec.name, fingerprint=spec.fingerprint)
 
-    def open(self, name: CollectionName, *, fingerprint: Fingerprint) -> ChromaCollection:
+    def open(self, name: CollectionName, *, fingerprint: Fingerprint) -> Collection:
         """Open a collection whose metadata carries this fingerprint."""
+        found = self._server.described(name)
+        spec = None if found is None else records.spec_of(found)
+        if spec is not None and spec.adopted is not None and spec.fingerprint == fingerprint:
+            return self.adopter().opened(name)
         return ChromaCollection(
             place=look(self._server, name, fingerprint=fingerprint),
             server=self._server,
@@ -116,6 +121,10 @@ class ChromaBackend:
         """Return None: there are no aliases."""
         del alias
         return None
+
+    def adopter(self) -> ChromaAdopter:
+        """Return what takes over collections that a team made itself."""
+        return ChromaAdopter(self._server)
 
     def close(self) -> None:
         """Close the connections; open handles connect again when they are used."""

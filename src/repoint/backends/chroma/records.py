@@ -18,6 +18,7 @@ import numpy as np
 
 from repoint.backends.chroma.filters import fields
 from repoint.backends.chroma.server import Described, Got, Value
+from repoint.domain.adoption import layout_of, layout_tree
 from repoint.domain.document import Chunk, Entry, digest_of
 from repoint.domain.errors import UnsupportedError
 from repoint.domain.ids import CollectionName, DocumentId, Fingerprint, Lsn
@@ -144,7 +145,7 @@ def batch(got: Got, dimensions: int, *, with_vectors: bool) -> StoredBatch:
 
 def metadata_of(spec: CollectionSpec) -> dict[str, Value]:
     """Return what the collection carries of its spec."""
-    tree = {
+    tree: dict[str, object] = {
         "name": spec.name,
         "fingerprint": spec.fingerprint,
         "dimensions": spec.dimensions,
@@ -155,6 +156,8 @@ def metadata_of(spec: CollectionSpec) -> dict[str, Value]:
             "search": dict(spec.ann.search),
         },
     }
+    if spec.adopted is not None:
+        tree["adopted"] = layout_tree(spec.adopted)
     return {_SPEC: json.dumps(tree)}
 
 
@@ -175,6 +178,7 @@ def spec_of(described: Described) -> CollectionSpec | None:
                 search=tree["ann"]["search"],
             ),
             lexical=False,
+            adopted=layout_of(tree["adopted"]) if tree.get("adopted") else None,
         )
     except (KeyError, ValueError, TypeError):
         return None

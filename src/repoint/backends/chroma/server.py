@@ -65,6 +65,38 @@ class Found(msgspec.Struct):
     documents: list[list[str | None]]
 
 
+class Shape(msgspec.Struct):
+    """How a collection is made."""
+
+    id: str
+    configuration_json: dict[str, dict[str, object] | None]
+    dimension: int | None = None
+
+    @property
+    def space(self) -> str:
+        """Return what its graph compares by: ``cosine``, ``ip`` or ``l2``."""
+        graphs = (self.configuration_json.get(name) for name in ("hnsw", "spann"))
+        return next((str(one["space"]) for one in graphs if one and "space" in one), "l2")
+
+
+class Foreign(msgspec.Struct):
+    """Records that somebody else wrote, column by column."""
+
+    ids: list[str]
+    metadatas: list[dict[str, object] | None] | None = None
+    documents: list[str | None] | None = None
+    embeddings: list[list[float] | None] | None = None
+
+
+class Nearest(msgspec.Struct):
+    """The nearest records of each query, whoever wrote them."""
+
+    ids: list[list[str]]
+    distances: list[list[float]]
+    documents: list[list[str | None]]
+    metadatas: list[list[dict[str, object] | None]]
+
+
 class _Limits(msgspec.Struct):
     max_batch_size: int = 1000
     supports_base64_encoding: bool = False
@@ -139,7 +171,7 @@ class Server:
         *,
         ids: Sequence[str],
         vectors: FloatMatrix,
-        metadatas: Sequence[Mapping[str, Value | None]],
+        metadatas: Sequence[Mapping[str, Value | None] | None],
         documents: Sequence[str] | None = None,
     ) -> None:
         """Write records, whatever stood there."""
@@ -161,6 +193,31 @@ class Server:
         """Return the records that ``ids`` or ``where`` choose."""
         body = {"include": include, **chosen}
         return self._ask("POST", f"/collections/{collection}/get", Got, body)
+
+    def shape(self, name: str) -> Shape:
+        """Return how the collection of that name is made.
+
+        Raises:
+            CollectionMissingError: nothing has that name.
+        """
+        return self._ask("GET", f"/collections/{quote(name, safe='')}", Shape, about=name)
+
+    def foreign(self, collection: str, *, include: Sequence[str], **chosen: object) -> Foreign:
+        """Return records as ``get`` does, with whatever their metadata holds."""
+        body = {"include": include, **chosen}
+        return self._ask("POST", f"/collections/{collection}/get", Foreign, body)
+
+    def nearest(
+        self, collection: str, *, vector: Sequence[float], limit: int, **chosen: object
+    ) -> Nearest:
+        """Return the nearest records as ``query`` does, with their ids; among ``ids``."""
+        body = {
+            "query_embeddings": [vector],
+            "n_results": limit,
+            "include": ["distances", "documents", "metadatas"],
+            **chosen,
+        }
+        return self._ask("POST", f"/collections/{collection}/query", Nearest, body)
 
     def query(
         self, collection: str, *, vector: Sequence[float], limit: int, where: object

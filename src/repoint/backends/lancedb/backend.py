@@ -40,6 +40,7 @@ CAPABILITIES: Final = Capabilities(
     approximate=True,
     distances=frozenset(Distance),
     forgets=True,
+    served=False,
     adopts=True,
 )
 

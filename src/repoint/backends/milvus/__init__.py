@@ -24,6 +24,8 @@ CAPABILITIES: Final = Capabilities(
     approximate=True,
     distances=frozenset(Distance),
     snapshots=False,
+    adopts=True,
+    privileges=True,  # milvus-lite, which has no users, says that it has none
 )
 
 

@@ -11,8 +11,10 @@ from pymilvus.client.types import LoadState
 from pymilvus.exceptions import MilvusException
 
 from repoint.backends.milvus import CAPABILITIES, rows
+from repoint.backends.milvus.adopting import MilvusAdopter, require_unaliased
 from repoint.backends.milvus.collection import MilvusCollection, look
 from repoint.backends.milvus.engine import TIMEOUT_S, Engine
+from repoint.backends.milvus.gatekeeping import MilvusGatekeeper
 from repoint.backends.milvus.names import physical
 from repoint.domain.errors import (
     AlreadyExistsError,
@@ -24,7 +26,7 @@ from repoint.domain.errors import (
 )
 from repoint.domain.ids import CollectionName, Fingerprint
 from repoint.domain.spec import AnnKind
-from repoint.ports.backend import Capabilities, CollectionSpec
+from repoint.ports.backend import Capabilities, Collection, CollectionSpec
 from repoint.ports.settings import BackendSettings
 from repoint.ports.turns import turns_at
 
@@ -47,8 +49,10 @@ _SEARCH: Final = {
 class MilvusBackend:
     """One database of a server, which any number of processes may use."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, application_role: str = "", name: str = "") -> None:
         self._engine = engine
+        self._application_role = application_role
+        self._name = name
 
     @staticmethod
     def from_settings(settings: BackendSettings) -> MilvusBackend:
@@ -72,21 +76,28 @@ class MilvusBackend:
                 url=settings.url,
                 token=settings.api_key,
                 database=str(settings.options.get("database", "")),
-            )
+            ),
+            application_role=settings.application_role,
+            name=settings.name,
         )
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do beyond the common promises; whether it ranks words, the server says.
+        """What it can do beyond the common promises, as far as the server has to say it.
 
-        While it does not answer, it is taken not to.
+        Whether it ranks words, and that milvus-lite has no grants. While it does not answer,
+        it is taken to rank none.
         """
         try:
-            return replace(CAPABILITIES, lexical=self._engine.ranks_words())
+            return replace(
+                CAPABILITIES,
+                lexical=self._engine.ranks_words(),
+                privileges=not self._engine.is_lite(),
+            )
         except BackendUnavailableError:
             return replace(CAPABILITIES, lexical=False)
 
-    def create(self, spec: CollectionSpec) -> MilvusCollection:
+    def create(self, spec: CollectionSpec) -> Collection:
         """Make the collection, or open it when it is already there."""
         self._check(spec)
 
@@ -97,13 +108,15 @@ class MilvusBackend:
         self._engine.run(create, about=spec.name)
         return self.open(spec.name, fingerprint=spec.fingerprint)
 
-    def open(self, name: CollectionName, *, fingerprint: Fingerprint) -> MilvusCollection:
+    def open(self, name: CollectionName, *, fingerprint: Fingerprint) -> Collection:
         """Open a collection whose properties carry this fingerprint, and have it loaded."""
         spec = self._engine.run(lambda client: look(client, name), about=name)
         if spec is None or spec.fingerprint != fingerprint:
             raise FingerprintMismatchError(
                 collection=name, expected=fingerprint, found=spec.fingerprint if spec else None
             )
+        if spec.adopted is not None:
+            return self.adopter().opened(name)
         self._engine.run(lambda client: _loaded(client, spec), about=name)
         turns = turns_at((*self._engine.place, name))
         return MilvusCollection(spec=spec, engine=self._engine, turns=turns)
@@ -118,13 +131,7 @@ class MilvusBackend:
         def drop(client: MilvusClient) -> None:
             if not client.has_collection(physical(name), timeout=TIMEOUT_S):
                 return
-            listed = client.list_aliases(collection_name=physical(name), timeout=TIMEOUT_S)
-            if aliases := sorted(listed["aliases"]):
-                raise UnsupportedError(
-                    driver="milvus",
-                    what=f"dropping {name} while the alias {aliases[0]} points at it",
-                    hint="move or drop the alias first",
-                )
+            require_unaliased(client, physical(name))
             client.drop_collection(physical(name), timeout=TIMEOUT_S)
 
         self._engine.run(drop, about=name)
@@ -164,9 +171,11 @@ class MilvusBackend:
                 )
             if target not in names:
                 raise CollectionMissingError(collection=name)
+            spec = rows.carried(client.describe_collection(target, timeout=TIMEOUT_S))
+            place = spec.adopted.collection if spec and spec.adopted else target
             known = self._engine.alias_target(shown) is not None
             act = client.alter_alias if known else client.create_alias
-            act(target, shown, timeout=TIMEOUT_S)
+            act(place, shown, timeout=TIMEOUT_S)
 
         self._engine.run(move, about=name)
 
@@ -176,11 +185,29 @@ class MilvusBackend:
         if target is None:
             return None
 
-        def read(client: MilvusClient) -> CollectionSpec | None:
-            return rows.carried(client.describe_collection(target, timeout=TIMEOUT_S))
+        def read(client: MilvusClient) -> CollectionName:
+            spec = rows.carried(client.describe_collection(target, timeout=TIMEOUT_S))
+            return spec.name if spec is not None else self._named(client, target)
 
-        spec = self._engine.run(read, about=target)
-        return spec.name if spec is not None else CollectionName(target)
+        return self._engine.run(read, about=target)
+
+    def adopter(self) -> MilvusAdopter:
+        """Return what takes over collections that a team made itself."""
+        return MilvusAdopter(self._engine, collections=self.collections)
+
+    def gatekeeper(self) -> MilvusGatekeeper:
+        """Return what knows who may do what."""
+        return MilvusGatekeeper(
+            self._engine, application_role=self._application_role, backend=self._name
+        )
+
+    def _named(self, client: MilvusClient, place: str) -> CollectionName:
+        """Return the collection that stands in a place: an adopted one has another name."""
+        for name in self.collections():
+            spec = look(client, name)
+            if spec is not None and spec.adopted and spec.adopted.collection == place:
+                return name
+        return CollectionName(place)
 
     def close(self) -> None:
         """Close the client; open handles connect again when they are used."""

@@ -57,6 +57,47 @@ class Engine:
         self._lock = RLock()
         self._client: MilvusClient | None = None
         self._version: tuple[int, ...] | None = None
+        self._is_lite = False
+
+    @property
+    def user(self) -> str:
+        """Return whose the token is; empty for a key that names nobody."""
+        name, colon, _ = self._token.partition(":")
+        return name if colon else ""
+
+    @property
+    def database(self) -> str:
+        """Return the database's name; empty for the server's default."""
+        return self.place[1]
+
+    def is_lite(self) -> bool:
+        """Return whether it is milvus-lite, which has no users.
+
+        Raises:
+            UnavailableError: the server did not answer.
+        """
+        self.run(lambda client: client, about="the server")
+        return self._is_lite
+
+    def is_guarded(self) -> bool:
+        """Return whether the server asks who somebody is, by coming as nobody.
+
+        Raises:
+            UnavailableError: the server did not answer.
+        """
+        if self.is_lite() or not self._token:
+            return False
+        try:
+            MilvusClient(
+                uri=self.place[0],
+                db_name=self.database,
+                timeout=CONNECT_S,
+                grpc_options=_SOON,
+                dedicated=True,
+            ).close()
+        except MilvusException:
+            return True  # it just answered to the token
+        return False
 
     def run(self, call: Callable[[MilvusClient], T], *, about: str) -> T:
         """Return what the call returns.
@@ -117,6 +158,7 @@ class Engine:
                         driver="milvus", what=f"a server of version {said}", hint="2.3 or newer"
                     )
                 self._client, self._version = client, version
+                self._is_lite = said.startswith(_LITE)
             return self._client
 
     @contextlib.contextmanager

@@ -18,6 +18,7 @@ from pymilvus import DataType, Function, FunctionType, MilvusClient
 from pymilvus.milvus_client import IndexParams
 
 from repoint.backends.milvus.filters import fields
+from repoint.domain.adoption import layout_of, layout_tree
 from repoint.domain.document import Chunk, Entry, digest_of
 from repoint.domain.errors import UnsupportedError
 from repoint.domain.ids import CollectionName, DocumentId, Fingerprint, Lsn
@@ -41,6 +42,20 @@ MOST_BYTES: Final = 8 * 2**20
 #: The key of the collection's properties that has the spec.
 _SPEC: Final = "repoint"
 _HALF: Final = 16**8
+
+
+class Sealed(str):
+    """A text whose only part is itself.
+
+    The client looks at each part of what it is given for a text field, which of a plain text
+    are its characters: a sixth of all that this process does to write.
+    """
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the whole."""
+        return iter((str(self),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +95,19 @@ def row(id_: str, slot: Slot, vector: FloatVector) -> Row:
     entry, chunk = slot.entry, slot.chunk
     metadata = dict(entry.metadata) if chunk else {}
     told, indexed = json.dumps(metadata, ensure_ascii=False), fields(metadata)
-    _fitting(f"metadata of {entry.document}", json.dumps(indexed))
+    fitting(f"metadata of {entry.document}", json.dumps(indexed))
     return {
-        "id": id_,
-        "document": _fitting("a document's id", entry.document),
-        "owner": owner(entry.document),
+        "id": Sealed(id_),
+        "document": fitting("a document's id", entry.document),
+        "owner": Sealed(owner(entry.document)),
         "slot": slot.number,
         "lsn": entry.lsn,
         "filled": chunk is not None,
-        "digest": chunk.digest if chunk else "",
-        "text": _fitting(f"chunk of {entry.document}", chunk.text if chunk else ""),
+        "digest": Sealed(chunk.digest if chunk else ""),
+        "text": fitting(f"chunk of {entry.document}", chunk.text if chunk else ""),
         "start": chunk.start if chunk else 0,
         "end": chunk.end if chunk else 0,
-        "metadata": _fitting(f"metadata of {entry.document}", told),
+        "metadata": fitting(f"metadata of {entry.document}", told),
         "fields": indexed,
         VECTOR: vector,
     }
@@ -192,9 +207,14 @@ def make(client: MilvusClient, name: str, spec: CollectionSpec, *, timeout: floa
         name,
         schema=schema,
         consistency_level="Strong",
-        properties={_SPEC: json.dumps(_tree(spec))},
+        properties=properties(spec),
         timeout=timeout,
     )
+
+
+def properties(spec: CollectionSpec) -> dict[str, str]:
+    """Return what a collection carries of its spec."""
+    return {_SPEC: json.dumps(_tree(spec))}
 
 
 def indexes(client: MilvusClient, spec: CollectionSpec) -> dict[str, IndexParams]:
@@ -253,6 +273,7 @@ def carried(described: Mapping[str, object]) -> CollectionSpec | None:
                 search=tree["ann"]["search"],
             ),
             lexical=tree["lexical"],
+            adopted=layout_of(tree["adopted"]) if tree.get("adopted") else None,
         )
     except (KeyError, ValueError, TypeError):
         return None
@@ -275,6 +296,7 @@ def _tree(spec: CollectionSpec) -> dict[str, object]:
             "search": dict(spec.ann.search),
         },
         "lexical": spec.lexical,
+        **({"adopted": layout_tree(spec.adopted)} if spec.adopted else {}),
     }
 
 
@@ -282,7 +304,12 @@ def _digest(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _fitting(what: str, text: str) -> str:
+def fitting(what: str, text: str) -> str:
+    """Return a text, sealed, once it is known that Milvus can hold it.
+
+    Raises:
+        UnsupportedError: it is too long, or no valid Unicode.
+    """
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
@@ -297,4 +324,4 @@ def _fitting(what: str, text: str) -> str:
             what=f"{size} bytes in one field ({what})",
             hint=f"at most {LONGEST:,}: give the release a chunking size",
         )
-    return text
+    return Sealed(text)

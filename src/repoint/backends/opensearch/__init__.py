@@ -22,6 +22,9 @@ CAPABILITIES: Final = Capabilities(
     shared=True,
     approximate=True,
     distances=frozenset(Distance),
+    adopts=True,
+    privileges=True,
+    names=True,
 )
 
 

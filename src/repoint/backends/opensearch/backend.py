@@ -8,10 +8,12 @@ from typing import Final
 from opensearchpy import OpenSearch
 from opensearchpy.exceptions import RequestError
 
-from repoint.backends.opensearch import CAPABILITIES, documents
+from repoint.backends.opensearch import CAPABILITIES, aliases, documents
+from repoint.backends.opensearch.adopting import OpenSearchAdopter
 from repoint.backends.opensearch.collection import OpenSearchCollection, look
 from repoint.backends.opensearch.documents import physical
 from repoint.backends.opensearch.engine import Engine
+from repoint.backends.opensearch.gatekeeping import OpenSearchGatekeeper
 from repoint.domain.errors import (
     AlreadyExistsError,
     CollectionMissingError,
@@ -33,8 +35,13 @@ _UNKNOWN_TYPE: Final = "No handler for type [knn_vector]"
 class OpenSearchBackend:
     """One server or cluster, which any number of processes may use."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(
+        self, engine: Engine, *, application: Engine | None = None, name: str = ""
+    ) -> None:
         self._engine = engine
+        #: The server as applications see it; None where nobody said with which key.
+        self._application = application
+        self._name = name
 
     @staticmethod
     def from_settings(settings: BackendSettings) -> OpenSearchBackend:
@@ -52,7 +59,21 @@ class OpenSearchBackend:
                 setting=f"options.{min(settings.options)}",
                 why="this kind has no options",
             )
-        return OpenSearchBackend(Engine(url=settings.url, key=settings.api_key))
+        if settings.application_role:
+            raise MissingSettingError(
+                backend=settings.name,
+                setting="application_role",
+                why="this kind is asked with the application's own key: application_key_env",
+            )
+        application = None
+        if settings.application_key:
+            key = settings.application_key
+            application = Engine(url=settings.url, key=key, setting="application_key_env")
+        return OpenSearchBackend(
+            Engine(url=settings.url, key=settings.api_key),
+            application=application,
+            name=settings.name,
+        )
 
     @property
     def capabilities(self) -> Capabilities:
@@ -89,10 +110,12 @@ class OpenSearchBackend:
             raise FingerprintMismatchError(
                 collection=name, expected=fingerprint, found=spec.fingerprint if spec else None
             )
+        if spec.adopted is not None:
+            return self.adopter().opened(name)
         return OpenSearchCollection(spec=spec, engine=self._engine)
 
     def drop(self, name: CollectionName) -> None:
-        """Delete a collection.
+        """Delete a collection; of an adopted one what was noted, and nothing of the team's.
 
         Raises:
             UnsupportedError: an alias points at it; the server would take that along.
@@ -100,30 +123,40 @@ class OpenSearchBackend:
         index = physical(name)
 
         def drop(client: OpenSearch) -> None:
-            found = client.indices.get_alias(index=index, params={"ignore": 404})
-            if index not in found:
+            if not client.indices.exists(index=index):
                 return
-            if aliases := sorted(found[index]["aliases"]):
+            if pointing := aliases.of_index(client, index):
                 raise UnsupportedError(
                     driver="opensearch",
-                    what=f"dropping {name} while the alias {aliases[0]} points at it",
+                    what=f"dropping {name} while the alias {pointing[0]} points at it",
                     hint="move or remove the alias first",
                 )
+            spec = look(client, name)
+            if (
+                spec is not None
+                and spec.adopted is not None
+                and client.indices.exists(index=spec.adopted.collection)
+            ):
+                self.adopter().opened(name).forget()
             client.indices.delete(index=index, params={"ignore": 404})
 
         self._engine.run(drop, about=name)
 
     def collections(self) -> Sequence[CollectionName]:
         """Return the names of the collections that carry a spec of ours, sorted."""
+        return sorted(spec.name for spec in self._specs())
 
-        def read(client: OpenSearch) -> list[CollectionName]:
+    def adopter(self) -> OpenSearchAdopter:
+        """Return what takes over indices that a team made itself."""
+        return OpenSearchAdopter(self._engine, specs=self._specs)
+
+    def _specs(self) -> list[CollectionSpec]:
+        def read(client: OpenSearch) -> list[CollectionSpec]:
             specs = (
                 (index, documents.spec_of(described["mappings"]))
                 for index, described in client.indices.get_mapping(index="*").items()
             )
-            return sorted(
-                spec.name for index, spec in specs if spec and physical(spec.name) == index
-            )
+            return [spec for index, spec in specs if spec and physical(spec.name) == index]
 
         return self._engine.run(read, about="the collections")
 
@@ -134,14 +167,14 @@ class OpenSearchBackend:
             AlreadyExistsError: an index has the name.
             CollectionMissingError: there is no such collection.
         """
-        target = physical(name)
 
         def move(client: OpenSearch) -> None:
-            if not client.indices.exists(index=target):
+            if not client.indices.exists(index=physical(name)):
                 raise CollectionMissingError(collection=name)
-            known = client.indices.get_alias(name=alias, params={"ignore": 404})
-            targets = [index for index, found in known.items() if _names(found, alias)]
-            if not targets and client.indices.exists(index=alias):
+            spec = look(client, name)
+            target = spec.adopted.collection if spec and spec.adopted else physical(name)
+            known = aliases.targets(client, alias)
+            if not known and client.indices.exists(index=alias):
                 raise AlreadyExistsError(
                     what="index of the database",
                     name=alias,
@@ -149,7 +182,7 @@ class OpenSearchBackend:
                 )
             actions = [
                 {"remove": {"index": index, "alias": alias}}
-                for index in targets
+                for index in known
                 if index != target
             ]
             add = {"add": {"index": target, "alias": alias}}
@@ -159,27 +192,33 @@ class OpenSearchBackend:
 
     def alias_target(self, alias: str) -> CollectionName | None:
         """Return the collection that the alias points at; another's by the server's name."""
+        known = self._engine.run(lambda client: aliases.targets(client, alias), about=alias)
+        names = [self._owner_of(index) or CollectionName(index) for index in known]
+        return CollectionName("+".join(sorted(names))) if names else None
 
-        def read(client: OpenSearch) -> CollectionName | None:
-            known = client.indices.get_alias(name=alias, params={"ignore": 404})
-            names = []
-            for index, found in known.items():
-                if _names(found, alias):
-                    mapping = client.indices.get_mapping(index=index)[index]["mappings"]
-                    spec = documents.spec_of(mapping)
-                    names.append(spec.name if spec else CollectionName(index))
-            return CollectionName("+".join(sorted(names))) if names else None
+    def namekeeper(self) -> aliases.OpenSearchNamekeeper:
+        """Return what knows which names are taken."""
+        return aliases.OpenSearchNamekeeper(self._engine, owner_of=self._owner_of)
 
-        return self._engine.run(read, about=alias)
+    def gatekeeper(self) -> OpenSearchGatekeeper:
+        """Return what knows who may do what."""
+        return OpenSearchGatekeeper(
+            self._engine, application=self._application, backend=self._name
+        )
+
+    def _owner_of(self, index: str) -> CollectionName | None:
+        """Return the collection whose vectors are in an index, None where that is nobody's."""
+        for spec in self._specs():
+            held = spec.adopted.collection if spec.adopted else physical(spec.name)
+            if held == index:
+                return spec.name
+        return None
 
     def close(self) -> None:
         """Close the client; open handles connect again when they are used."""
         self._engine.close()
-
-
-def _names(found: object, alias: str) -> bool:
-    """Return whether what is said of an index, and not an error's text, has the alias."""
-    return isinstance(found, dict) and alias in found.get("aliases", {})
+        if self._application is not None:
+            self._application.close()
 
 
 def _check(spec: CollectionSpec) -> None:

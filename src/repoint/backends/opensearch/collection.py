@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from http import HTTPStatus
 from threading import Event
 from typing import Final
@@ -18,6 +16,7 @@ from repoint.backends.opensearch import documents
 from repoint.backends.opensearch.documents import VECTOR, Source, physical
 from repoint.backends.opensearch.engine import TIMEOUT_S, Engine
 from repoint.backends.opensearch.filters import FILLED, Query, condition
+from repoint.backends.opensearch.scrolling import scrolled
 from repoint.domain.document import Entry
 from repoint.domain.errors import (
     BackendUnavailableError,
@@ -49,14 +48,12 @@ MOST: Final = 10_000
 EF: Final = 100
 #: Seconds for which a search trusts that the index is still this release's.
 OWNED: Final = 0.5
-#: How long the server keeps a scan's moment between two pages.
-_KEPT: Final = "5m"
 #: Words of one text search: the database takes 1,024.
 _WORDS: Final = 1_000
 #: How often, and after how many seconds each, what was purged just now is written again.
 _PATIENCE: Final = (100, 0.1)
 
-Found = tuple[Mapping[str, object], float]
+Found = tuple[Source, float]
 
 
 class OpenSearchCollection:
@@ -67,6 +64,11 @@ class OpenSearchCollection:
         self._engine = engine
         self._index = physical(spec.name)
         self._owned = time.monotonic()
+        # An adopted collection is searched elsewhere, and its fields have other names.
+        self._place = self._index
+        self._vector = VECTOR
+        self._zero: Query = {"term": {"zero": True}}
+        self._order: list[Query] = [{"document": {"order": "asc"}}, {"slot": {"order": "asc"}}]
 
     @property
     def spec(self) -> CollectionSpec:
@@ -107,7 +109,7 @@ class OpenSearchCollection:
         values = query_values(self._spec, query)
         if limit <= 0:
             return []
-        wanted = _filled(where)
+        wanted = self._filled(where)
         cosine = self._spec.distance is Distance.COSINE
         if cosine and not np.any(values):
             return self._without_direction(wanted, limit)
@@ -117,12 +119,12 @@ class OpenSearchCollection:
         if found is None:
             found = self._ranked(self._compared(values, wanted), limit)
         hits = [
-            documents.hit(source, documents.score(value, self._spec.distance))
+            self._hit(source, documents.score(value, self._spec.distance))
             for source, value in found
         ]
         if cosine and (len(hits) < limit or hits[-1].score < 0):
             # A vector of zeros has no direction, so its similarity is 0; no index has it.
-            hits += self._without_direction({"bool": {"filter": [wanted, _ZERO]}}, limit)
+            hits += self._without_direction({"bool": {"filter": [wanted, self._zero]}}, limit)
         return _best(hits, limit)
 
     def search_text(self, text: str, *, limit: int, where: Filter | None = None) -> list[Hit]:
@@ -137,9 +139,9 @@ class OpenSearchCollection:
         if limit <= 0 or not words:
             return []
         match: Query = {"match": {"text": {"query": words}}}
-        query: Query = {"bool": {"must": [match], "filter": [_filled(where)]}}
+        query: Query = {"bool": {"must": [match], "filter": [self._filled(where)]}}
         found = self._ranked(query, min(limit, MOST))
-        return _best([documents.hit(*one) for one in found], limit)
+        return _best([self._hit(*one) for one in found], limit)
 
     def stored(
         self, documents_: Sequence[DocumentId], *, with_vectors: bool = False
@@ -243,7 +245,7 @@ class OpenSearchCollection:
         ef = int(self._spec.ann.search.get("ef", EF))
         while True:
             near = {"vector": values.tolist(), "k": min(max(count, ef), MOST), "filter": where}
-            found = self._ranked({"knn": {VECTOR: near}}, count)
+            found = self._ranked(self._near(near), count)
             if len(found) < count:
                 # Fewer than asked: either there are no more, or the graph lost its way.
                 return found if len(found) >= self._count(where) else None
@@ -254,8 +256,12 @@ class OpenSearchCollection:
     def _compared(self, values: FloatVector, where: Query) -> Query:
         """Return the question that compares with every vector, inside the database."""
         space = documents.SPACES[self._spec.distance]
-        parameters = {"field": VECTOR, "query_value": values.tolist(), "space_type": space}
-        there: Query = {"exists": {"field": VECTOR}}
+        parameters = {
+            "field": self._vector,
+            "query_value": values.tolist(),
+            "space_type": space,
+        }
+        there: Query = {"exists": {"field": self._vector}}
         return {
             "script_score": {
                 "query": {"bool": {"filter": [where, there]}},
@@ -263,9 +269,13 @@ class OpenSearchCollection:
             }
         }
 
+    def _near(self, near: Query) -> Query:
+        """Return the question that the graph answers."""
+        return {"knn": {self._vector: near}}
+
     def _without_direction(self, where: Query, limit: int) -> list[Hit]:
         found = self._ranked({"bool": {"filter": [where]}}, min(limit, MOST))
-        return [documents.hit(source, 0.0) for source, _ in found]
+        return [self._hit(source, 0.0) for source, _ in found]
 
     def _ranked(self, query: Query, limit: int) -> list[Found]:
         """Return the best by score, then by document and slot."""
@@ -273,22 +283,21 @@ class OpenSearchCollection:
             "query": query,
             "size": limit,
             "_source": list(documents.HIT),
-            "sort": ["_score", {"document": "asc"}, {"slot": "asc"}],
+            "sort": ["_score", *self._order],
             "track_scores": True,
         }
 
         def ask(client: OpenSearch) -> list[Found]:
-            if time.monotonic() - self._owned > OWNED:
-                self._require_own(client)
+            self._require_lately(client)
             hits = client.search(index=self._index, body=body)["hits"]["hits"]
             return [(one["_source"], float(one["_score"])) for one in hits]
 
         return self._engine.run(ask, about=self._spec.name)
 
     def _count(self, where: Query) -> int:
-        there: Query = {"bool": {"filter": [where, {"exists": {"field": VECTOR}}]}}
+        there: Query = {"bool": {"filter": [where, {"exists": {"field": self._vector}}]}}
         return self._engine.run(
-            lambda client: int(client.count(index=self._index, body={"query": there})["count"]),
+            lambda client: int(client.count(index=self._place, body={"query": there})["count"]),
             about=self._spec.name,
         )
 
@@ -302,27 +311,25 @@ class OpenSearchCollection:
 
     def _pages(self, query: Query, *, with_vectors: bool) -> Iterator[list[Source]]:
         wanted = [*documents.STORED, *(["text", "zero", VECTOR] if with_vectors else [])]
-        body = {"query": query, "size": BATCH, "_source": wanted, "sort": ["_doc"]}
+        pages = scrolled(
+            self._engine,
+            self._index,
+            {"query": query, "_source": wanted},
+            size=BATCH,
+            about=self._spec.name,
+            before=self._require_own,
+        )
+        return ([_source(hit) for hit in page] for page in pages)
 
-        def begin(client: OpenSearch) -> Mapping[str, object]:
+    def _hit(self, source: Source, score: float) -> Hit:
+        return documents.hit(source, score)
+
+    def _filled(self, where: Filter | None) -> Query:
+        return FILLED if where is None else {"bool": {"filter": [FILLED, condition(where)]}}
+
+    def _require_lately(self, client: OpenSearch) -> None:
+        if time.monotonic() - self._owned > OWNED:
             self._require_own(client)
-            begun: Mapping[str, object] = client.search(
-                index=self._index, body=body, params={"scroll": _KEPT}
-            )
-            return begun
-
-        answer = self._engine.run(begin, about=self._spec.name)
-        try:
-            while page := _sources(answer):
-                yield page
-                if len(page) < BATCH:
-                    return
-                following = partial(_next_page, scroll=answer["_scroll_id"])
-                answer = self._engine.run(following, about=self._spec.name)
-        finally:
-            with contextlib.suppress(BackendUnavailableError):  # it lets go by itself
-                ending = partial(_let_go, scroll=answer["_scroll_id"])
-                self._engine.run(ending, about=self._spec.name)
 
     def _require_own(self, client: OpenSearch) -> None:
         """Refuse an index that someone put in the place of this one (INV-1)."""
@@ -334,9 +341,6 @@ class OpenSearchCollection:
                 found=found.fingerprint if found else None,
             )
         self._owned = time.monotonic()
-
-
-_ZERO: Final[Query] = {"term": {"zero": True}}
 
 
 def look(client: OpenSearch, name: CollectionName) -> CollectionSpec | None:
@@ -353,23 +357,9 @@ def look(client: OpenSearch, name: CollectionName) -> CollectionSpec | None:
     return spec if spec is not None and spec.name == name else None
 
 
-def _next_page(client: OpenSearch, *, scroll: object) -> Mapping[str, object]:
-    page: Mapping[str, object] = client.scroll(body={"scroll_id": scroll, "scroll": _KEPT})
-    return page
-
-
-def _let_go(client: OpenSearch, *, scroll: object) -> None:
-    client.clear_scroll(body={"scroll_id": [scroll]}, params={"ignore": 404})
-
-
-def _filled(where: Filter | None) -> Query:
-    return FILLED if where is None else {"bool": {"filter": [FILLED, condition(where)]}}
-
-
-def _sources(answer: Mapping[str, object]) -> list[Source]:
-    hits = answer["hits"]
-    found = hits["hits"] if isinstance(hits, dict) else []
-    return [one["_source"] for one in found]
+def _source(hit: Mapping[str, object]) -> Source:
+    source = hit["_source"]
+    return source if isinstance(source, dict) else {}
 
 
 def _some_words(text: str) -> str:

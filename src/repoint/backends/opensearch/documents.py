@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from repoint.backends.opensearch.filters import KINDS, fields
+from repoint.domain.adoption import layout_of, layout_tree
 from repoint.domain.document import Entry, digest_of
 from repoint.domain.errors import UnsupportedError
 from repoint.domain.ids import CollectionName, DocumentId, Fingerprint, Lsn
@@ -71,7 +72,7 @@ def made_of(spec: CollectionSpec) -> dict[str, object]:
             }
         },
         "mappings": {
-            "_meta": {_SPEC: _tree(spec)},
+            "_meta": meta_of(spec),
             "dynamic": False,
             "dynamic_templates": templates,
             "properties": {
@@ -96,6 +97,11 @@ def made_of(spec: CollectionSpec) -> dict[str, object]:
     }
 
 
+def meta_of(spec: CollectionSpec) -> dict[str, object]:
+    """Return what a mapping says of the collection, for ``spec_of``."""
+    return {_SPEC: _tree(spec)}
+
+
 def spec_of(mapping: Mapping[str, object]) -> CollectionSpec | None:
     """Return the spec that an index carries, None if it carries none of ours."""
     try:
@@ -111,6 +117,7 @@ def spec_of(mapping: Mapping[str, object]) -> CollectionSpec | None:
                 search=tree["ann"]["search"],
             ),
             lexical=tree["lexical"],
+            adopted=layout_of(tree["adopted"]) if tree.get("adopted") else None,
         )
     except (KeyError, ValueError, TypeError):
         return None
@@ -143,16 +150,16 @@ def documents_of(
                 chunk, vector = entry.chunks[number], next(vectors)
                 source |= {
                     "digest": chunk.digest,
-                    "text": _sound(chunk.text),
+                    "text": sound(chunk.text),
                     "start": chunk.start,
                     "end": chunk.end,
-                    "metadata": _sound(metadata),
+                    "metadata": sound(metadata),
                     "fields": compared,
                 }
                 # Without a direction there is nothing to compare: the index refuses it.
                 zero = cosine and not np.any(vector)
                 source |= {"zero": True} if zero else {VECTOR: vector.tolist()}
-            found[_id(entry.document, number)] = source
+            found[id_of(entry.document, number)] = source
     return found
 
 
@@ -238,16 +245,18 @@ def _tree(spec: CollectionSpec) -> dict[str, object]:
             "search": dict(spec.ann.search),
         },
         "lexical": spec.lexical,
+        **({"adopted": layout_tree(spec.adopted)} if spec.adopted else {}),
     }
 
 
-def _id(document: DocumentId, slot: int) -> str:
+def id_of(document: DocumentId, slot: int) -> str:
+    """Return the id of the database's document for one slot of ours."""
     text = f"{slot}:{document}".encode("utf-8", "surrogatepass")
     return blake2b(text, digest_size=16).hexdigest()
 
 
 def _comparable(text: str) -> None:
-    if len(_sound(text).encode()) > LONGEST:
+    if len(sound(text).encode()) > LONGEST:
         raise UnsupportedError(
             driver="opensearch",
             what=f"an id or a metadata field of {len(text.encode())} bytes",
@@ -255,7 +264,8 @@ def _comparable(text: str) -> None:
         )
 
 
-def _sound(text: str) -> str:
+def sound(text: str) -> str:
+    """Return a text, once it is known to be valid Unicode."""
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -34,10 +34,13 @@ logging.getLogger("opensearch").setLevel(logging.CRITICAL)
 class Engine:
     """Opens the client when it is first needed. Safe to use from many threads."""
 
-    def __init__(self, *, url: str, key: str) -> None:
+    def __init__(self, *, url: str, key: str, setting: str = "api_key_env") -> None:
         self._url, self._key = url, key
+        #: Where the key comes from, for people.
+        self.setting = setting
         self._lock = Lock()
         self._client: OpenSearch | None = None
+        self._is_known = False
 
     def run(self, call: Callable[[OpenSearch], T], *, about: str) -> T:
         """Return what the call returns.
@@ -49,36 +52,54 @@ class Engine:
         with self._translated(about):
             return call(self._opened())
 
+    def status(self, method: str, path: str, body: object = None) -> tuple[int, object]:
+        """Return how the server answers one request, whatever it is.
+
+        The version is not asked before: an application may not be allowed to.
+
+        Raises:
+            UnavailableError: the server did not answer.
+        """
+        with self._translated(path):
+            try:
+                found = self._made().transport.perform_request(method, path, body=body)
+            except TransportError as error:
+                if not isinstance(error.status_code, int):
+                    raise
+                return error.status_code, error.info
+            return HTTPStatus.OK, found
+
     def close(self) -> None:
         """Close the client; the next call opens it again."""
         with self._lock:
             if self._client is not None:
                 self._client.close()
-                self._client = None
+                self._client, self._is_known = None, False
 
     def _opened(self) -> OpenSearch:
+        client = self._made()
+        with self._lock:
+            if not self._is_known:
+                version = client.info()["version"]
+                if version.get("distribution") != "opensearch":
+                    raise UnsupportedError(
+                        driver="opensearch",
+                        what="a server that is none of OpenSearch",
+                        hint=f"it says that its version is {version.get('number')}",
+                    )
+                self._is_known = True
+        return client
+
+    def _made(self) -> OpenSearch:
         with self._lock:
             if self._client is None:
-                client = OpenSearch(
+                self._client = OpenSearch(
                     self._url,
                     http_auth=tuple(self._key.split(":", 1)) if self._key else None,
                     timeout=TIMEOUT_S,
                     max_retries=0,
                     maxsize=16,
                 )
-                try:
-                    version = client.info()["version"]
-                except BaseException:
-                    client.close()
-                    raise
-                if version.get("distribution") != "opensearch":
-                    client.close()
-                    raise UnsupportedError(
-                        driver="opensearch",
-                        what="a server that is none of OpenSearch",
-                        hint=f"it says that its version is {version.get('number')}",
-                    )
-                self._client = client
             return self._client
 
     @contextlib.contextmanager
@@ -95,10 +116,8 @@ class Engine:
             told = f"{error.status_code} {error.error}: {_reason(error)}"
             hint = ""
             if error.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-                told, hint = (
-                    f"{error.status_code}",
-                    "check the user and password in api_key_env",
-                )
+                told = f"{error.status_code} {_reason(error)}".strip()
+                hint = f"check the user and password in {self.setting}, and its roles"
             raise BackendUnavailableError(
                 f"{about}: the server answers {told}", hint=hint
             ) from error

@@ -59,24 +59,24 @@ def fields(metadata: Metadata) -> dict[str, Scalar]:
     }
 
 
-def condition(filter_: Filter) -> Query:
-    """Return a filter as one query."""
+def condition(filter_: Filter, *, at: str = "fields") -> Query:
+    """Return a filter as one query on the fields that stand there."""
     match filter_:
         case Compare(field, comparison, value):
-            return _compared(field, comparison, value)
+            return _compared(at, field, comparison, value)
         case In(field, values):
-            return _any([_compared(field, Comparison.EQUAL, value) for value in values])
+            return _any([_compared(at, field, Comparison.EQUAL, value) for value in values])
         case Not(part):
-            return {"bool": {"must_not": [condition(part)]}}
+            return {"bool": {"must_not": [condition(part, at=at)]}}
         case And(parts):
-            every = [condition(part) for part in parts]
+            every = [condition(part, at=at) for part in parts]
             return {"bool": {"filter": every}} if every else {"match_all": {}}
         case Or(parts):
-            return _any([condition(part) for part in parts])
+            return _any([condition(part, at=at) for part in parts])
 
 
-def _compared(field: str, comparison: Comparison, value: Scalar) -> Query:
-    name = f"fields.{_name(field, type_of(value))}"
+def _compared(at: str, field: str, comparison: Comparison, value: Scalar) -> Query:
+    name = f"{at}.{_name(field, type_of(value))}"
     equal: Query = {"term": {name: {"value": _stored(value)}}}
     if comparison is Comparison.EQUAL:
         return equal

@@ -1,5 +1,8 @@
 """Qdrant: each release's vectors in a collection of their own, the alias an alias of Qdrant's.
 
+With the option ``strategy = "vector_field"`` the releases of an index share one collection's
+points, each with a named vector of its own on them.
+
 With a URL it is a server, of version 1.16 or newer; without one it is the client library's
 own engine in the workspace's folder, for one process. The library comes with the extra
 ``qdrant``; without it this package can still say what the backend can do.
@@ -26,6 +29,7 @@ CAPABILITIES: Final = Capabilities(
     ordered_text=False,
     snapshots=False,
     adopts=True,
+    vector_fields=True,
 )
 
 

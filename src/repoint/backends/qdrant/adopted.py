@@ -19,16 +19,15 @@ from qdrant_client import QdrantClient, models
 
 from repoint.backends.qdrant.collection import BATCH, QdrantCollection
 from repoint.backends.qdrant.engine import Engine
+from repoint.backends.qdrant.filters import condition
 from repoint.backends.qdrant.layouts import (
     NOTES,
     document_of,
     has_own_ids,
     id_of,
-    made_of,
     payload_of,
     state_of,
     vector_of,
-    was_made,
 )
 from repoint.backends.qdrant.noting import (
     BYPASSED,
@@ -39,9 +38,11 @@ from repoint.backends.qdrant.noting import (
     not_newer,
     notes_of,
 )
+from repoint.beside.signatures import made_of, was_made
 from repoint.domain.adoption import FieldKind, Layout
 from repoint.domain.document import Entry
 from repoint.domain.errors import UnsupportedError
+from repoint.domain.filters import Filter
 from repoint.domain.ids import DocumentId, Lsn
 from repoint.ports.adoption import Note
 from repoint.ports.backend import (
@@ -185,8 +186,8 @@ class AdoptedQdrantCollection(QdrantCollection):
 
     # What the team's collection holds in another form
 
-    def _kept(self, condition: models.Condition | None) -> models.Filter:
-        return models.Filter(must=[KNOWN] if condition is None else [KNOWN, condition])
+    def _kept(self, where: Filter | None) -> models.Filter:
+        return models.Filter(must=[KNOWN] if where is None else [KNOWN, condition(where)])
 
     def _hit(self, point: models.ScoredPoint, score: float) -> Hit:
         notes = point.payload[NOTES]

@@ -18,11 +18,11 @@ from repoint.backends.qdrant.layouts import (
     id_of,
     is_ours,
     layout_of,
-    made_of,
     params_of,
     state_of,
     vector_of,
 )
+from repoint.beside.signatures import made_of
 from repoint.domain.adoption import Bypass, BypassKind, Layout
 from repoint.domain.errors import (
     AlreadyExistsError,

@@ -187,7 +187,7 @@ class QdrantCollection:
         whole: bool,
     ) -> list[models.ScoredPoint]:
         """Return the best points, and all that tie for the last place; ``whole`` is exact."""
-        kept = self._kept(None if where is None else condition(where))
+        kept = self._kept(where)
         count = limit + 1
 
         def ask(client: QdrantClient) -> list[models.ScoredPoint]:
@@ -215,9 +215,9 @@ class QdrantCollection:
             else:
                 count *= 2
 
-    def _kept(self, condition: models.Condition | None) -> models.Filter | None:
+    def _kept(self, where: Filter | None) -> models.Filter | None:
         """Return what is searched among."""
-        return None if condition is None else models.Filter(must=[condition])
+        return None if where is None else models.Filter(must=[condition(where)])
 
     def _hit(self, point: models.ScoredPoint, score: float) -> Hit:
         return points.hit(point.payload, score)

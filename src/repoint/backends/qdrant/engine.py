@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 #: The first version that compares before it replaces, and keeps metadata of a collection.
 LEAST_VERSION: Final = (1, 16)
+#: The first version that adds a named vector to a collection, and takes one away.
+FIELDS_VERSION: Final = (1, 18)
 #: The first that ranks words.
 RANKS_WORDS: Final = (1, 20)
 #: Seconds for one call.
@@ -33,8 +35,16 @@ _NOT_FOUND: Final = 404
 class Engine:
     """Opens the client when it is first needed. Safe to use from many threads."""
 
-    def __init__(self, *, url: str, api_key: str, folder: Path) -> None:
+    def __init__(
+        self,
+        *,
+        url: str,
+        api_key: str,
+        folder: Path,
+        least_version: tuple[int, int] = LEAST_VERSION,
+    ) -> None:
         self._url, self._api_key, self._folder = url, api_key, folder
+        self._least_version = least_version
         self._lock = RLock()
         self._client: QdrantClient | None = None
         self._version: tuple[int, ...] = ()
@@ -103,10 +113,15 @@ class Engine:
         )
         said = str(client.info().version)
         version = tuple(map(int, said.split(".")[:2]))
-        if version < LEAST_VERSION:
+        if version < self._least_version:
             client.close()
+            least = ".".join(map(str, self._least_version))
+            with_fields = self._least_version == FIELDS_VERSION
             raise UnsupportedError(
-                driver="qdrant", what=f"a server of version {said}", hint="1.16 or newer"
+                driver="qdrant",
+                what=f"a server of version {said}"
+                + (" with strategy = vector_field" if with_fields else ""),
+                hint=f"{least} or newer",
             )
         self._version = version
         return client

@@ -54,33 +54,32 @@ def fields(metadata: Metadata) -> dict[str, Scalar]:
     }
 
 
-def condition(filter_: Filter) -> Condition:
-    """Return a filter as one condition.
+def condition(filter_: Filter, *, within: str = "") -> Condition:
+    """Return a filter as one condition on the fields that stand at ``within``.
 
     Raises:
         UnsupportedError: it asks which of two texts comes first.
     """
     match filter_:
         case Compare(field, comparison, value):
-            return _compared(field, comparison, value)
+            return _compared(within + _key(field, type_of(value)), comparison, field, value)
         case In(field, values):
-            return _any([_equal(field, value) for value in values])
+            return _any([_equal(within + _key(field, type_of(one)), one) for one in values])
         case Not(part):
-            return models.Filter(must_not=[condition(part)])
+            return models.Filter(must_not=[condition(part, within=within)])
         case And(parts):
-            every = [condition(part) for part in parts]
+            every = [condition(part, within=within) for part in parts]
             return models.Filter(must=every) if every else models.Filter(must_not=[_never()])
         case Or(parts):
-            return _any([condition(part) for part in parts])
+            return _any([condition(part, within=within) for part in parts])
 
 
-def _compared(field: str, comparison: Comparison, value: Scalar) -> Condition:
-    key = _key(field, type_of(value))
+def _compared(key: str, comparison: Comparison, field: str, value: Scalar) -> Condition:
     if comparison is Comparison.EQUAL:
-        return _equal(field, value)
+        return _equal(key, value)
     if comparison is Comparison.UNEQUAL:
         absent = models.IsEmptyCondition(is_empty=models.PayloadField(key=key))
-        return models.Filter(must_not=[absent, _equal(field, value)])
+        return models.Filter(must_not=[absent, _equal(key, value)])
     if isinstance(value, str):
         raise UnsupportedError(
             driver="qdrant",
@@ -93,8 +92,7 @@ def _compared(field: str, comparison: Comparison, value: Scalar) -> Condition:
     return models.FieldCondition(key=key, range=models.Range(**bounds))
 
 
-def _equal(field: str, value: Scalar) -> Condition:
-    key = _key(field, type_of(value))
+def _equal(key: str, value: Scalar) -> Condition:
     if isinstance(value, str | bool):
         return models.FieldCondition(key=key, match=models.MatchValue(value=value))
     number = _double(value)

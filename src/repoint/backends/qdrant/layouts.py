@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
 from hashlib import blake2b
 from typing import Final, TypeAlias, cast
 
@@ -21,7 +20,7 @@ from repoint.domain.document import Document, Json
 from repoint.domain.errors import NotFoundError, UnsupportedError
 from repoint.domain.ids import DocumentId
 from repoint.ports.adoption import Wish
-from repoint.ports.backend import FloatMatrix, FloatVector
+from repoint.ports.backend import FloatVector
 
 #: The payload itself, as the object whose keys are metadata fields.
 EVERYTHING: Final = "*"
@@ -31,8 +30,6 @@ POINT_ID: Final = "id"
 NOTES: Final = "repoint"
 #: Points that are looked at for the names of fields.
 _LOOKED_AT: Final = 256
-#: How far the numbers of a signature may lie apart where the vector is the same.
-_APART: Final = 1e-3
 _FIELD: Final = re.compile(r"[tnb]_([0-9a-f]{2})+")
 
 Payload: TypeAlias = Mapping[str, object]
@@ -143,34 +140,6 @@ def vector_of(layout: Layout, point: models.Record) -> FloatVector | None:
     if layout.vector or isinstance(vector, dict):
         vector = (vector or {}).get(layout.vector)
     return None if vector is None else np.asarray(vector, dtype=np.float32)
-
-
-def made_of(vector: FloatVector | None) -> str:
-    """Return a signature of a vector's direction; empty for none.
-
-    A digest would not do: Qdrant may keep another length and, with it, other last bits.
-    """
-    if vector is None or not vector.any():
-        return ""
-    wide = vector.astype(np.float64)
-    found = _projections(len(wide)) @ (wide / np.linalg.norm(wide))
-    return ",".join(f"{one:.6f}" for one in found)
-
-
-def was_made(vector: FloatVector | None, signature: object) -> bool:
-    """Return whether a vector is the one of a signature."""
-    made = made_of(vector)
-    if not made or not signature:
-        return made == signature
-    pairs = zip(made.split(","), str(signature).split(","), strict=True)
-    return all(abs(float(one) - float(other)) <= _APART for one, other in pairs)
-
-
-@cache
-def _projections(length: int) -> FloatMatrix:
-    signs = np.random.default_rng(20_260_101).integers(0, 2, size=(4, length)) * 2 - 1
-    matrix: FloatMatrix = signs.astype(np.float64)
-    return matrix
 
 
 def is_ours(name: str) -> bool:

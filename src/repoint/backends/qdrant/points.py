@@ -46,9 +46,7 @@ def upserts(
 ) -> list[models.UpsertOperation]:
     """Return one operation a document: its points, each unless a higher LSN stands there."""
     vectors = iter(matrix)
-    # What the vector that comes back is multiplied with to be the one that was given.
-    cosine = spec.distance is Distance.COSINE
-    lengths = iter(np.linalg.norm(matrix, axis=1) if cosine else np.ones(len(matrix)))
+    lengths = iter(lengths_of(spec, matrix))
     operations = []
     for entry in entries:
         points = [
@@ -80,7 +78,11 @@ def hit(payload: Payload, score: float) -> Hit:
 
 
 def batch(
-    found: Sequence[models.Record], dimensions: int, *, with_vectors: bool
+    found: Sequence[models.Record],
+    dimensions: int,
+    *,
+    with_vectors: bool,
+    using: str = VECTOR,
 ) -> StoredBatch:
     """Return points as rows; with vectors, digests are taken from the texts that stand."""
     rows: list[Payload] = [record.payload for record in found]
@@ -90,7 +92,7 @@ def batch(
         digests = [digest_of(str(row["text"])) for row in rows]
         vectors = np.full((len(rows), dimensions), np.nan, dtype=np.float32)
         for place, record in enumerate(found):
-            stored = (record.vector or {}).get(VECTOR)
+            stored = (record.vector or {}).get(using)
             if stored is not None:
                 vectors[place] = np.asarray(stored, dtype=np.float32) * record.payload["length"]
     return StoredBatch(
@@ -104,20 +106,23 @@ def batch(
 
 def metadata_of(spec: CollectionSpec) -> dict[str, object]:
     """Return what the collection carries of its spec."""
+    return {"repoint": tree_of(spec)}
+
+
+def tree_of(spec: CollectionSpec) -> dict[str, object]:
+    """Return a spec as plain values."""
     return {
-        "repoint": {
-            "name": spec.name,
-            "fingerprint": spec.fingerprint,
-            "dimensions": spec.dimensions,
-            "distance": spec.distance.value,
-            "ann": {
-                "kind": spec.ann.kind.value,
-                "build": dict(spec.ann.build),
-                "search": dict(spec.ann.search),
-            },
-            "lexical": spec.lexical,
-            **({"adopted": layout_tree(spec.adopted)} if spec.adopted else {}),
-        }
+        "name": spec.name,
+        "fingerprint": spec.fingerprint,
+        "dimensions": spec.dimensions,
+        "distance": spec.distance.value,
+        "ann": {
+            "kind": spec.ann.kind.value,
+            "build": dict(spec.ann.build),
+            "search": dict(spec.ann.search),
+        },
+        "lexical": spec.lexical,
+        **({"adopted": layout_tree(spec.adopted)} if spec.adopted else {}),
     }
 
 
@@ -146,31 +151,50 @@ def spec_of(
         return None
 
 
+def content_of(entry: Entry, chunk: Chunk) -> dict[str, object]:
+    """Return what a chunk's payload holds besides its place, its position and its vector."""
+    return {
+        "digest": chunk.digest,
+        "text": _sound(chunk.text),
+        "start": chunk.start,
+        "end": chunk.end,
+        "metadata": _sound(json.dumps(dict(entry.metadata), ensure_ascii=False)),
+        **fields(entry.metadata),
+    }
+
+
+def id_of(document: DocumentId, slot: int) -> str:
+    """Return the id of a slot's point."""
+    return str(uuid5(_SPACE, f"{slot}:{_sound(document)}"))
+
+
+def lengths_of(spec: CollectionSpec, matrix: FloatMatrix) -> list[float]:
+    """Return what each vector that comes back is multiplied with to be what was given."""
+    if spec.distance is not Distance.COSINE:
+        return [1.0] * len(matrix)
+    return [float(length) for length in np.linalg.norm(matrix, axis=1)]
+
+
 def _point(
     entry: Entry, slot: int, chunk: Chunk, vector: FloatVector, length: float
 ) -> models.PointStruct:
     return models.PointStruct(
-        id=_id(entry, slot),
+        id=id_of(entry.document, slot),
         vector={VECTOR: vector.tolist()},
         payload={
             "document": entry.document,
             "slot": slot,
             "lsn": entry.lsn,
             "filled": True,
-            "digest": chunk.digest,
-            "text": _sound(chunk.text),
-            "start": chunk.start,
-            "end": chunk.end,
-            "metadata": _sound(json.dumps(dict(entry.metadata), ensure_ascii=False)),
             "length": length,
-            **fields(entry.metadata),
+            **content_of(entry, chunk),
         },
     )
 
 
 def _emptied(entry: Entry, slot: int) -> models.PointStruct:
     return models.PointStruct(
-        id=_id(entry, slot),
+        id=id_of(entry.document, slot),
         vector={},
         payload={
             "document": entry.document,
@@ -179,10 +203,6 @@ def _emptied(entry: Entry, slot: int) -> models.PointStruct:
             "filled": False,
         },
     )
-
-
-def _id(entry: Entry, slot: int) -> str:
-    return str(uuid5(_SPACE, f"{slot}:{_sound(entry.document)}"))
 
 
 def _sound(text: str) -> str:

@@ -23,6 +23,9 @@ CAPABILITIES: Final = Capabilities(
     approximate=True,
     distances=frozenset(Distance),
     snapshots=False,
+    adopts=True,
+    privileges=True,
+    names=True,
 )
 
 

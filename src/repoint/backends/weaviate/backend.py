@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
 from weaviate import WeaviateClient
 from weaviate.exceptions import UnexpectedStatusCodeError
 
 from repoint.backends.weaviate import CAPABILITIES
+from repoint.backends.weaviate.adopting import WeaviateAdopter
 from repoint.backends.weaviate.classes import (
     Seen,
     check,
@@ -21,7 +20,15 @@ from repoint.backends.weaviate.classes import (
 )
 from repoint.backends.weaviate.collection import WeaviateCollection
 from repoint.backends.weaviate.engine import Address, Engine
+from repoint.backends.weaviate.gatekeeping import WeaviateGatekeeper
 from repoint.backends.weaviate.names import class_name
+from repoint.backends.weaviate.naming import (
+    NAME,
+    PREFIX_HINT,
+    WeaviateNamekeeper,
+    behind,
+    place_of,
+)
 from repoint.backends.weaviate.options import Options
 from repoint.domain.errors import (
     AlreadyExistsError,
@@ -33,16 +40,18 @@ from repoint.domain.ids import CollectionName, Fingerprint
 from repoint.ports.backend import Capabilities, CollectionSpec
 from repoint.ports.settings import BackendSettings
 
-_NAME: Final = re.compile("[A-Z][A-Za-z0-9_]{0,254}")
-_PREFIX_HINT: Final = "set alias_prefix in the backend's table of repoint.toml"
-
 
 class WeaviateBackend:
     """One server or cluster, or one tenant there. Any number of processes may use it."""
 
-    def __init__(self, engine: Engine, options: Options) -> None:
+    def __init__(
+        self, engine: Engine, options: Options, *, application_role: str = "", name: str = ""
+    ) -> None:
         self._engine = engine
         self._options = options
+        self._application_role = application_role
+        #: In ``repoint.toml``.
+        self._name = name
 
     @staticmethod
     def from_settings(settings: BackendSettings) -> WeaviateBackend:
@@ -53,13 +62,21 @@ class WeaviateBackend:
         """
         options = Options.of(settings)
         address = Address.of(settings.url, grpc_url=options.grpc, backend=settings.name)
-        return WeaviateBackend(Engine(address=address, api_key=settings.api_key), options)
+        return WeaviateBackend(
+            Engine(address=address, api_key=settings.api_key),
+            options,
+            application_role=settings.application_role,
+            name=settings.name,
+        )
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do; an alias would move every tenant at once, so one tenant has none."""
+        """What it can do; an alias would move every tenant at once, so one tenant has none.
+
+        Nor is a class of a team's adopted for one of its tenants.
+        """
         if self._options.tenant:
-            return replace(CAPABILITIES, aliases=False)
+            return replace(CAPABILITIES, aliases=False, adopts=False, names=False)
         return CAPABILITIES
 
     def create(self, spec: CollectionSpec) -> WeaviateCollection:
@@ -97,6 +114,8 @@ class WeaviateBackend:
             raise FingerprintMismatchError(
                 collection=name, expected=fingerprint, found=spec.fingerprint if spec else None
             )
+        if spec.adopted is not None:
+            return self.adopter().opened(name)
         return WeaviateCollection(spec=spec, engine=self._engine, tenant=self._options.tenant)
 
     def drop(self, name: CollectionName) -> None:
@@ -121,6 +140,8 @@ class WeaviateBackend:
             if self._options.tenant:
                 client.collections.use(class_name(name)).tenants.remove([self._options.tenant])
                 return
+            if seen.spec.adopted is not None:
+                self.adopter().let_go(seen.spec.adopted)
             aliases = sorted(client.alias.list_all(collection=class_name(name)))
             if aliases:
                 raise UnsupportedError(
@@ -162,29 +183,29 @@ class WeaviateBackend:
                 hint="an alias points at a whole class, and moves all of its tenants at once",
             )
         spelled = class_name(alias)
-        if _NAME.fullmatch(spelled) is None:
+        if NAME.fullmatch(spelled) is None:
             raise UnsupportedError(
                 driver="weaviate",
                 what=f"the alias {alias!r}",
-                hint=f"it begins with a letter, and is not too long: {_PREFIX_HINT}",
+                hint=f"it begins with a letter, and is not too long: {PREFIX_HINT}",
             )
 
         def move(client: WeaviateClient) -> None:
-            look(client, name)
+            place = place_of(client, name)
             found = client.alias.get(alias_name=spelled)
             if found is None:
                 if client.collections.exists(spelled):
                     raise AlreadyExistsError(
-                        what="class of the database", name=spelled, hint=_PREFIX_HINT
+                        what="class of the database", name=spelled, hint=PREFIX_HINT
                     )
-                client.alias.create(alias_name=spelled, target_collection=class_name(name))
+                client.alias.create(alias_name=spelled, target_collection=place)
                 return
-            other = _name_behind(client, found.collection)
+            other = behind(client, found.collection)
             if other is not None and other[0] == name[0].swapcase():
                 raise AlreadyExistsError(
-                    what="alias of another index", name=spelled, hint=_PREFIX_HINT
+                    what="alias of another index", name=spelled, hint=PREFIX_HINT
                 )
-            client.alias.update(alias_name=spelled, new_target_collection=class_name(name))
+            client.alias.update(alias_name=spelled, new_target_collection=place)
 
         self._engine.run(move, about=name, explain=lambda client: _there(client, name))
 
@@ -195,9 +216,28 @@ class WeaviateBackend:
             found = client.alias.get(alias_name=class_name(alias))
             if found is None:
                 return None
-            return _name_behind(client, found.collection) or CollectionName(found.collection)
+            return behind(client, found.collection) or CollectionName(found.collection)
 
         return self._engine.run(read, about=alias)
+
+    def adopter(self) -> WeaviateAdopter:
+        """Return what takes over classes that a team made itself."""
+        return WeaviateAdopter(
+            self._engine, collections=self.collections, replicas=self._options.replicas
+        )
+
+    def namekeeper(self) -> WeaviateNamekeeper:
+        """Return what knows which names of aliases are taken."""
+        return WeaviateNamekeeper(self._engine)
+
+    def gatekeeper(self) -> WeaviateGatekeeper:
+        """Return what knows who may do what."""
+        return WeaviateGatekeeper(
+            self._engine,
+            tenant=self._options.tenant,
+            application_role=self._application_role,
+            backend=self._name,
+        )
 
     def close(self) -> None:
         """Close the client; collections stay."""
@@ -244,14 +284,6 @@ class WeaviateBackend:
                 what=f"the tenant {self._options.tenant!r} of {name}, which has no tenants",
                 hint="leave options.tenant out, or drop the collection first",
             )
-
-
-def _name_behind(client: WeaviateClient, found: str) -> CollectionName | None:
-    """Return which collection a class says it is, None if it is gone or none of ours."""
-    if not client.collections.exists(found):
-        return None
-    name = name_of(client.collections.use(found).config.get().description)
-    return name if name is not None and class_name(name) == found else None
 
 
 def _there(client: WeaviateClient, name: CollectionName) -> None:

@@ -22,6 +22,7 @@ from weaviate.exceptions import UnexpectedStatusCodeError
 
 from repoint.backends.weaviate.filters import PART
 from repoint.backends.weaviate.names import class_name, kind_of, vector_name
+from repoint.domain.adoption import layout_of, layout_tree
 from repoint.domain.document import FieldType
 from repoint.domain.errors import CollectionMissingError, UnsupportedError
 from repoint.domain.ids import CollectionName, Fingerprint
@@ -30,6 +31,8 @@ from repoint.ports.backend import CollectionSpec
 
 #: The LSN of an emptied slot; no chunk has it.
 GUARD: Final = "guard"
+#: What repoint knows of an object of a team's.
+NOTE: Final = "note"
 #: With a condition that lets fewer chunks pass than this, the graph's vectors are compared
 #: one by one: the server's own way, and the one in which a search is exact.
 FLAT_BELOW: Final = 40_000
@@ -147,18 +150,35 @@ def name_of(description: str | None) -> CollectionName | None:
         return None
 
 
-def field_property(name: str) -> Property:
-    """Return how a field's property is made: indexed for what is asked of its type."""
-    match kind_of(name):
+def adopted_by(description: str | None) -> str:
+    """Return which class of a team's a class of ours stands beside; empty if none."""
+    try:
+        return str(json.loads(description or "")["repoint"]["adopted"]["collection"])
+    except (KeyError, ValueError, TypeError):
+        return ""
+
+
+def field_property(name: str, *, prefix: str = "") -> Property:
+    """Return how a field's property is made: indexed for what is asked of its type.
+
+    A module of the server that makes vectors of a team's objects does not see it.
+    """
+    match kind_of(name.removeprefix(prefix)):
         case FieldType.NUMBER:
             return Property(
                 name=name,
                 data_type=DataType.NUMBER,
                 index_filterable=False,
                 index_range_filters=True,
+                skip_vectorization=True,
             )
         case FieldType.BOOLEAN:
-            return Property(name=name, data_type=DataType.BOOL, index_filterable=True)
+            return Property(
+                name=name,
+                data_type=DataType.BOOL,
+                index_filterable=True,
+                skip_vectorization=True,
+            )
         case _:
             return Property(
                 name=name,
@@ -166,7 +186,28 @@ def field_property(name: str) -> Property:
                 tokenization=Tokenization.FIELD,
                 index_filterable=True,
                 index_searchable=False,
+                skip_vectorization=True,
             )
+
+
+def note_properties(prefix: str) -> list[Property]:
+    """Return what a team's class gets: a note, and the whole number of known objects."""
+    return [
+        Property(
+            name=prefix + NOTE,
+            data_type=DataType.TEXT,
+            index_filterable=False,
+            index_searchable=False,
+            skip_vectorization=True,
+        ),
+        Property(
+            name=prefix + PART,
+            data_type=DataType.INT,
+            index_filterable=False,
+            index_range_filters=True,
+            skip_vectorization=True,
+        ),
+    ]
 
 
 def _properties(spec: CollectionSpec) -> list[Property]:
@@ -229,6 +270,7 @@ def _whole(given: Mapping[str, float], name: str) -> int | None:
 
 
 def _written(spec: CollectionSpec) -> str:
+    adopted = {"adopted": layout_tree(spec.adopted)} if spec.adopted is not None else {}
     tree = {
         "repoint": {
             "name": spec.name,
@@ -241,6 +283,7 @@ def _written(spec: CollectionSpec) -> str:
                 "build": dict(spec.ann.build),
                 "search": dict(spec.ann.search),
             },
+            **adopted,
         }
     }
     return json.dumps(tree, separators=(",", ":"))
@@ -260,6 +303,7 @@ def _read(config: CollectionConfig, name: CollectionName) -> CollectionSpec | No
                 search=tree["ann"]["search"],
             ),
             lexical=tree["lexical"],
+            adopted=layout_of(tree["adopted"]) if "adopted" in tree else None,
         )
     except (KeyError, ValueError, TypeError):
         return None

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from threading import Event, Lock
+from threading import Event
 from typing import Final, TypeVar
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 from weaviate import WeaviateClient
 from weaviate.classes.query import Filter as Where
@@ -26,6 +25,7 @@ from repoint.backends.weaviate.filters import (
 )
 from repoint.backends.weaviate.names import sound
 from repoint.backends.weaviate.shelf import MOST, Row, Shelf, groups, of_documents
+from repoint.backends.weaviate.writers import writers_of
 from repoint.domain.document import Entry
 from repoint.domain.errors import (
     BackendUnavailableError,
@@ -59,17 +59,6 @@ LOOK_S: Final = 0.02
 LOOKS: Final = 3_000
 
 
-class _Lock:
-    """A lock that lives as long as somebody holds it."""
-
-    def __init__(self) -> None:
-        self.lock = Lock()
-
-
-_LOCKS: Final[WeakValueDictionary[str, _Lock]] = WeakValueDictionary()
-_LOCKS_LOCK: Final = Lock()
-
-
 class WeaviateCollection:
     """One class. A handle sees what other processes write, at its next call."""
 
@@ -77,15 +66,15 @@ class WeaviateCollection:
         self._spec = spec
         self._engine = engine
         self._tenant = tenant
-        self._shelf = Shelf(spec, tenant=tenant)
+        self._shelf: Shelf = Shelf(spec, tenant=tenant)
         #: Properties of fields that the class is known to have.
         self._fields: frozenset[str] = frozenset()
         #: How many chunks there were, and when that and whose it is was last looked at.
         self._size = 0
         self._owned = float("-inf")
-        # Without conditional writes nothing may come between reading and writing: not in
-        # this process at least, whoever opened the class.
-        self._writing = _lock(f"{engine.address.key}/{spec.name}/{tenant}")
+        # Without conditional writes nothing may come between reading and writing a document:
+        # not in this process at least, whoever opened the class.
+        self._writing = writers_of(f"{engine.address.key}/{spec.name}/{tenant}")
 
     @property
     def spec(self) -> CollectionSpec:
@@ -108,7 +97,7 @@ class WeaviateCollection:
                 client, objects.written(self._spec, entries, matrix, standing=standing)
             )
 
-        with self._writing.lock:
+        with self._writing.of(entry.document for entry in entries):
             self._run(write)
         self._run(self._settle)
 
@@ -217,7 +206,7 @@ class WeaviateCollection:
                 self._shelf.delete(client, condition_)
 
         if conditions:
-            with self._writing.lock:
+            with self._writing.alone():
                 self._run(delete)
 
     def optimise(self, *, for_search: bool = True) -> None:
@@ -235,6 +224,11 @@ class WeaviateCollection:
         return self._spec.ann.kind is not AnnKind.FLAT
 
     @property
+    def _share(self) -> int:
+        """How many chunks one question may compare one by one."""
+        return SHARE
+
+    @property
     def _compares_all(self) -> bool:
         small = self._spec.ann.kind is AnnKind.AUTO and self._size <= SMALL
         return small or not self._has_graph
@@ -250,11 +244,11 @@ class WeaviateCollection:
         """Compare with every vector: share after share, each so small that the server does."""
         if not self._has_graph:
             return self._shelf.nearest(client, values, limit=limit, where=where)
-        shares = -(-max(self._size, 1) // SHARE)
+        shares = -(-max(self._size, 1) // self._share)
         found: list[Hit] = []
         for share in range(shares):
             begin, end = (PARTS * border // shares for border in (share, share + 1))
-            within = filled(begin=begin, end=end)
+            within = filled(begin=begin, end=end, prefix=self._shelf.prefix)
             kept = within if where is None else within & where
             found += self._shelf.nearest(client, values, limit=limit, where=kept)
         return _best(found, limit)
@@ -283,14 +277,16 @@ class WeaviateCollection:
     def _kept(self, client: WeaviateClient, where: Filter | None) -> FilterReturn | None:
         if where is None:
             return None
-        if properties_of(where) - self._fields:  # someone may have added it meanwhile
+        prefix = self._shelf.prefix
+        if properties_of(where, prefix=prefix) - self._fields:  # someone may have added it
             self._require_own(client)
-        return condition(where, self._fields)
+        return condition(where, self._fields, prefix=prefix)
 
     def _add(self, client: WeaviateClient, name: str) -> None:
         """Give the class a property; someone else may do so at the same time."""
         try:
-            self._shelf.handle(client).config.add_property(field_property(name))
+            made = field_property(name, prefix=self._shelf.prefix)
+            self._shelf.handle(client).config.add_property(made)
         except (UnexpectedStatusCodeError, WeaviateInvalidInputError):
             self._require_own(client)
             if name not in self._fields:
@@ -321,7 +317,10 @@ class WeaviateCollection:
                 expected=self._spec.fingerprint,
                 found=seen.spec.fingerprint if seen.spec else None,
             )
-        self._fields = seen.fields
+        self._keep(seen.fields)
+
+    def _keep(self, fields: frozenset[str]) -> None:
+        self._fields = fields
         self._owned = time.monotonic()
 
     def _require_all(self, client: WeaviateClient) -> None:
@@ -344,8 +343,3 @@ def _ties(found: Sequence[Hit], limit: int) -> bool:
 
 def _best(found: Sequence[Hit], limit: int) -> list[Hit]:
     return sorted(found, key=lambda one: (-one.score, one.document, one.slot))[:limit]
-
-
-def _lock(name: str) -> _Lock:
-    with _LOCKS_LOCK:
-        return _LOCKS.setdefault(name, _Lock())

@@ -38,67 +38,69 @@ _LARGEST: Final = sys.float_info.max
 _FILTERED: Final = frozenset({FieldType.TEXT, FieldType.NUMBER, FieldType.BOOLEAN})
 
 
-def fields(metadata: Metadata) -> dict[str, Scalar]:
-    """Return the properties that filters look at."""
+def fields(metadata: Metadata, *, prefix: str = "") -> dict[str, Scalar]:
+    """Return the properties that filters look at; a team's class has them behind a prefix."""
     return {
-        property_name(field, kind): _stored(value)
+        prefix + property_name(field, kind): _stored(value)
         for field, value in metadata.items()
         if (kind := type_of(value)) in _FILTERED and isinstance(value, str | int | float | bool)
     }
 
 
-def properties_of(filter_: Filter) -> frozenset[str]:
+def properties_of(filter_: Filter, *, prefix: str = "") -> frozenset[str]:
     """Return the properties that a filter looks at, whether they exist or not."""
     return frozenset(
-        property_name(leaf.field, type_of(value))
+        prefix + property_name(leaf.field, type_of(value))
         for leaf in leaves(filter_)
         for value in ((leaf.value,) if isinstance(leaf, Compare) else leaf.values)
     )
 
 
-def condition(filter_: Filter, known: AbstractSet[str]) -> FilterReturn:
+def condition(filter_: Filter, known: AbstractSet[str], *, prefix: str = "") -> FilterReturn:
     """Return a filter as one condition on the properties that a class has."""
     match filter_:
         case Compare(field, comparison, value):
-            return _compared(field, comparison, value, known)
+            return _compared(field, comparison, value, known, prefix)
         case In(field, values):
-            equal = [_compared(field, Comparison.EQUAL, value, known) for value in values]
-            return Where.any_of(equal) if equal else never()
+            equal = [
+                _compared(field, Comparison.EQUAL, value, known, prefix) for value in values
+            ]
+            return Where.any_of(equal) if equal else never(prefix)
         case Not(part):
-            return Where.not_(condition(part, known))
+            return Where.not_(condition(part, known, prefix=prefix))
         case And(parts):
-            every = [condition(part, known) for part in parts]
-            return Where.all_of(every) if every else Where.not_(never())
+            every = [condition(part, known, prefix=prefix) for part in parts]
+            return Where.all_of(every) if every else Where.not_(never(prefix))
         case Or(parts):
-            some = [condition(part, known) for part in parts]
-            return Where.any_of(some) if some else never()
+            some = [condition(part, known, prefix=prefix) for part in parts]
+            return Where.any_of(some) if some else never(prefix)
 
 
-def never() -> FilterReturn:
+def never(prefix: str = "") -> FilterReturn:
     """Return a condition that nothing meets."""
-    return Where.by_property(PART).less_than(0)
+    return Where.by_property(prefix + PART).less_than(0)
 
 
-def filled(*, begin: int = 0, end: int = PARTS) -> FilterReturn:
+def filled(*, begin: int = 0, end: int = PARTS, prefix: str = "") -> FilterReturn:
     """Return the condition of a chunk whose slot is not emptied, within a share of them."""
-    beginning = Where.by_property(PART).greater_or_equal(begin)
+    beginning = Where.by_property(prefix + PART).greater_or_equal(begin)
     if end == PARTS:
         return beginning
-    return Where.all_of([beginning, Where.by_property(PART).less_than(end)])
+    return Where.all_of([beginning, Where.by_property(prefix + PART).less_than(end)])
 
 
 def _compared(
-    field: str, comparison: Comparison, value: Scalar, known: AbstractSet[str]
+    field: str, comparison: Comparison, value: Scalar, known: AbstractSet[str], prefix: str
 ) -> FilterReturn:
-    name = property_name(field, type_of(value))
+    name = prefix + property_name(field, type_of(value))
     if name not in known:
-        return never()
+        return never(prefix)
     stored = _stored(value)
     if isinstance(stored, bool):
         # A boolean has no order, and is unequal to the other one alone.
         stored = stored if comparison is Comparison.EQUAL else not stored
         if comparison not in {Comparison.EQUAL, Comparison.UNEQUAL}:
-            return never()
+            return never(prefix)
         return Where.by_property(name).equal(stored)
     if comparison is Comparison.UNEQUAL:  # the server's own also finds those without the field
         return Where.any_of([_asked(name, less, stored) for less in _EITHER_SIDE])

@@ -27,6 +27,8 @@ from repoint.ports.backend import CollectionSpec, FloatVector, Hit
 
 Row: TypeAlias = tuple[Properties, FloatVector | None]
 Found: TypeAlias = Object[WeaviateProperties, None]
+#: As the client's searches return it: with a distance or a score.
+Ranked: TypeAlias = Object[WeaviateProperties, None]
 
 #: The most that the server gives for one question, and deletes by one call.
 MOST: Final = 10_000
@@ -42,16 +44,23 @@ WRITE_BYTES: Final = 16_000_000
 class Shelf:
     """One class, or one tenant's share of it."""
 
+    #: Put before the names of properties that are repoint's, where others stand beside them.
+    prefix = ""
+
     def __init__(self, spec: CollectionSpec, *, tenant: str = "") -> None:
         self._spec = spec
         self._tenant = tenant
-        self._vector = vector_name(spec.fingerprint)
+        self._class = class_name(spec.name)
+        #: A class of another space does not have it (INV-1); None where it has no name.
+        self._vector: str | None = vector_name(spec.fingerprint)
+        self._text = "text"
+        self._shown: tuple[str, ...] = HIT
         self._opened: tuple[WeaviateClient, Handle] | None = None
 
     def handle(self, client: WeaviateClient) -> Handle:
         """Return the client's handle; a replicated class is read as it was written."""
         if self._opened is None or self._opened[0] is not client:
-            named = client.collections.use(class_name(self._spec.name))
+            named = client.collections.use(self._class)
             handle = named.with_consistency_level(ConsistencyLevel.QUORUM)
             if self._tenant:
                 handle = handle.with_tenant(self._tenant)
@@ -69,15 +78,15 @@ class Shelf:
         """Return the nearest chunks by the class's own index."""
         found = self.handle(client).query.near_vector(
             values.tolist(),
-            target_vector=self._vector,  # a class of another space does not have it (INV-1)
+            target_vector=self._vector,
             limit=limit,
             filters=where,
             return_metadata=MetadataQuery(distance=True),
-            return_properties=list(HIT),
+            return_properties=list(self._shown),
         )
         cosine = self._spec.distance is Distance.COSINE
         return [
-            hit(one.properties, (1.0 if cosine else 0.0) - (one.metadata.distance or 0.0))
+            self.hit(one, (1.0 if cosine else 0.0) - (one.metadata.distance or 0.0))
             for one in found.objects
         ]
 
@@ -87,13 +96,17 @@ class Shelf:
         """Return the chunks that have some of the words."""
         found = self.handle(client).query.bm25(
             text,
-            query_properties=["text"],
+            query_properties=[self._text],
             limit=limit,
             filters=where,
             return_metadata=MetadataQuery(score=True),
-            return_properties=list(HIT),
+            return_properties=list(self._shown),
         )
-        return [hit(one.properties, one.metadata.score or 0.0) for one in found.objects]
+        return [self.hit(one, one.metadata.score or 0.0) for one in found.objects]
+
+    def hit(self, found: Ranked, score: float) -> Hit:
+        """Return a found object as a hit."""
+        return hit(found.properties, score)
 
     def standing(
         self, client: WeaviateClient, documents: Sequence[DocumentId]
@@ -134,7 +147,7 @@ class Shelf:
 
     def chunks(self, client: WeaviateClient) -> int:
         """Return how many slots are not emptied."""
-        return self.count(client, filled())
+        return self.count(client, filled(prefix=self.prefix))
 
     def is_indexing(self, client: WeaviateClient) -> bool:
         """Return whether vectors wait for the index, as they do with ``ASYNC_INDEXING``."""
@@ -199,7 +212,7 @@ class Shelf:
     def _rows(self, found: Iterable[Found]) -> Iterator[Row]:
         for one in found:
             if one.properties[GUARD] is None:
-                vector = one.vector.get(self._vector)
+                vector = one.vector.get(self._vector or "")
                 yield (
                     one.properties,
                     None if vector is None else np.asarray(vector, dtype=np.float32),

@@ -218,6 +218,9 @@ def _decided(
             reception is Reception.CONFLICT and prefer is Prefer.COLLECTION
         ):
             wanted.append(bypass.document if bypass.content is None else bypass.content)
+        elif reception is Reception.KNOWN and bypass.content is not None:
+            # Written anew as it was: it is found again once the log's row is applied again.
+            overruled.append(bypass.document)
         elif reception is Reception.CONFLICT and prefer is Prefer.LOG:
             overruled.append(bypass.document)
     return wanted, overruled

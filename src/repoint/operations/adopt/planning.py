@@ -14,7 +14,7 @@ from repoint.domain.errors import (
 )
 from repoint.domain.ids import IndexName, ReleaseName
 from repoint.domain.spec import ReleaseSpec
-from repoint.operations import releases
+from repoint.operations import naming, releases
 from repoint.operations.adopt import proving
 from repoint.operations.adopt.models import ProvingDrivers
 from repoint.operations.adopt.proving import Proof
@@ -165,12 +165,7 @@ def _of_name(foreign: Foreign, alias: str, backend: str) -> list[str]:
     taken = (
         f"the database's alias would be {alias!r}, and {foreign.name_taken_by} has that name"
     )
-    what_to_do = (
-        f"name the index otherwise, or set alias_prefix in [backends.{backend}] of "
-        "repoint.toml, and let readers of the old name read the alias, or ask repoint, "
-        "before the first promotion"
-    )
-    return [f"{taken}: {what_to_do}"]
+    return [f"{taken}: {naming.what_to_do(backend)}"]
 
 
 def proof_of(

@@ -1,0 +1,84 @@
+"""Where a release's vectors are: in a collection of their own, or a field of shared objects.
+
+With the vector-field strategy the releases of an index share one physical collection: the
+same objects, each release with a named vector of its own on them. Such a release's
+collection is named ``OBJECTS/FIELD``, so its name alone says both, at any time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final
+
+from repoint.domain.errors import BadSpecError
+from repoint.domain.ids import CollectionName, IndexName
+from repoint.domain.release import Release, ReleaseState
+from repoint.domain.spec import ChunkUnit, ReleaseSpec
+from repoint.domain.spec_diff import spec_diff
+
+_BETWEEN: Final = "/"
+#: Groups of a spec that decide which objects there are, and what stands in them.
+_DECIDING: Final = ("text", "chunking", "libraries")
+#: Fields of a model that decide how many tokens a text has.
+_TOKENIZER: Final = ("provider", "name", "revision", "digest")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A physical collection, and which of its vectors are a release's."""
+
+    collection: CollectionName
+    #: None: the collection is the release's own.
+    vector_field: str | None = None
+
+
+def place_of(name: CollectionName) -> Place:
+    """Return the place that a release's collection is."""
+    objects, between, field = name.rpartition(_BETWEEN)
+    return Place(CollectionName(objects), field) if between else Place(name)
+
+
+def among_objects(index: IndexName, own: CollectionName) -> CollectionName:
+    """Return the name of a release's vectors among the objects that its index shares.
+
+    No two indexes share objects, whatever characters of their names a database cannot take.
+    """
+    stem = re.sub(r"[^A-Za-z0-9]", "_", index)
+    if stem != index:
+        stem += "_" + blake2b(index.encode(), digest_size=4).hexdigest()
+    return CollectionName(f"{stem}_objects{_BETWEEN}{own}")
+
+
+def require_same_objects(release: Release, others: Iterable[Release]) -> None:
+    """Refuse a release that would make other objects than those it is to share.
+
+    Raises:
+        BadSpecError: it names the field that differs, and from which release's.
+    """
+    place = place_of(release.collection)
+    for other in others:
+        if other.state is ReleaseState.DROPPED:
+            continue
+        there = place_of(other.collection)
+        if there.vector_field is None or there.collection != place.collection:
+            continue
+        for one in spec_diff(release.spec, other.spec):
+            if _decides(one.field, release.spec):
+                raise BadSpecError(
+                    source="release spec",
+                    field=one.field,
+                    why=f"{one.a!r}, but {one.b!r} in {other.name}, whose objects it "
+                    "would share",
+                    hint="give it a collection of its own: in the spec, backend: NAME of a "
+                    "table [backends.NAME] without strategy = vector_field",
+                )
+
+
+def _decides(field: str, spec: ReleaseSpec) -> bool:
+    """Return whether a field decides which objects there are, or what stands in them."""
+    group, _, name = field.partition(".")
+    counts_tokens = spec.chunking.unit is ChunkUnit.TOKENS and spec.chunking.size is not None
+    return group in _DECIDING or (counts_tokens and group == "model" and name in _TOKENIZER)
