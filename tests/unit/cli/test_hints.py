@@ -65,7 +65,7 @@ def test_judgements_of_documents_that_are_not_there_are_counted(docs: Shell) -> 
     said = docs.ok("queries", "judge", "docs", "asked", "line-1", "d3", "1")
     assert "are not in docs" not in said
     said = docs.ok("queries", "judge", "docs", "asked", "line-1", "nosuch", "1")
-    assert "1 of the judged documents are not in docs" in said
+    assert "1 of the judged or cited documents are not in docs" in said
     docs.ok("delete", "docs", "d3")
     more = docs.json("queries", "judge", "docs", "asked", "line-2", "d4", "1")
     assert more["unknown_documents"] == 2
