@@ -275,14 +275,6 @@ def test_no_answer_mixes_two_releases_of_equal_dimensions(tmp_path: Path) -> Non
     assert nothing_is_mixed(folder, moves=20) > 100
 
 
-@pytest.mark.slow
-@pytest.mark.models
-@pytest.mark.backend("lancedb")
-def test_no_answer_mixes_two_minilm_models(tmp_path: Path) -> None:
-    folder = workspace(tmp_path / "workspace", minilm(), 120)
-    assert nothing_is_mixed(folder, moves=8) > 100
-
-
 @pytest.mark.campaign
 @pytest.mark.timeout(0)
 @pytest.mark.backend("lancedb")

@@ -83,7 +83,7 @@ def test_a_limit_keeps_what_answers_a_question(folder: Path) -> None:
     assert {question.document for question in corpus.questions} <= set(_texts(corpus))
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_this_python_has_the_whole_corpus_and_it_is_always_the_same() -> None:
     corpus = read_corpus()
     assert len(corpus.documents) == DOCUMENTS >= 8_000

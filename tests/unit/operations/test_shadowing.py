@@ -45,11 +45,12 @@ class Desk:
         self.shadower.ended = self.stage.clock.monotonic()
         self.stage.clock.advance(timedelta(milliseconds=10))
 
-    def counted(self, **wanted: int) -> Tally:
-        """Return v2's tally once it has these counts."""
+    def counted(self, *, passing: timedelta = timedelta(), **wanted: int) -> Tally:
+        """Return v2's tally once it has these counts, so much time passing between looks."""
         patience = threading.Event()
         found = Tally()
         for _ in range(2_000):
+            self.stage.clock.advance(passing)
             self.meter.flush()
             found = telemetry.totals(self.stage.session, INDEX).of(V2, Arm.SHADOW)
             if all(found.count(Count(name)) == count for name, count in wanted.items()):
@@ -118,9 +119,7 @@ def test_while_somebody_is_served_the_shadow_waits_and_then_drops(desk: Desk) ->
     desk.quiet()
     desk.stage.clock.advance(timedelta(seconds=1))
     desk.serve()  # and the next one began: it never gets quiet
-    for _ in range(3):
-        desk.stage.clock.advance(timedelta(seconds=PATIENCE_S))
-    desk.counted(queries=0, dropped=1)
+    desk.counted(queries=0, dropped=1, passing=timedelta(seconds=PATIENCE_S))
 
 
 def test_a_full_queue_drops_and_counts(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
