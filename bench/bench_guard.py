@@ -19,6 +19,7 @@ import numpy as np
 from bench.models import MINILM, STATIC
 from bench.texts import documents
 from bench.workspaces import fill, in_step, workspace
+from scipy import stats
 
 from repoint.client import Index, Repoint
 from repoint.domain.ids import DocumentId
@@ -31,7 +32,6 @@ from repoint.domain.triggers import (
     RelevanceTrigger,
     SearchProbesTrigger,
 )
-from repoint.operations.evaluate import statistics
 from repoint.operations.guard.looking import Seen
 from repoint.operations.promote import PromoteOptions
 from repoint.testing.guard_days import LOOKS_A_DAY, Day, alarm_at, alarm_days
@@ -66,7 +66,7 @@ def _repeated(random: np.random.Generator, *, days: int, looks: int) -> int:
 
 def _finds_a_loss(day: Day, looks: int) -> bool:
     return any(
-        statistics.upper_bound(part, chance=LEVEL) < 0.0
+        stats.ttest_1samp(part[:, 0], 0.0, alternative="less").pvalue < LEVEL
         for _ in range(looks)
         for part in day.differences()
     )

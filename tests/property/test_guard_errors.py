@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from repoint.domain.gates import Outcome
-from repoint.operations.guard import betting, figures
+from repoint.operations.evaluate import betting
+from repoint.operations.guard import figures
 from repoint.testing.guard_days import (
     DRIFT,
     LOOKS_A_DAY,

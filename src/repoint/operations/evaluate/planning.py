@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from repoint.operations.evaluate import statistics
+from repoint.operations.evaluate import betting, statistics
 from repoint.operations.evaluate.statistics import POWER, Floats
 
 #: How often a gate may call a loss what is none, over all its parts together.
@@ -66,12 +66,12 @@ class Plan:
         return max((one for one in (self.catching, self.passing) if one), default=None)
 
 
-def level_of_failure(parts: int) -> float:
-    """Return the two-sided level at which a part fails: all parts share one false alarm."""
-    return 1.0 - 2.0 * FALSE_ALARM / parts
+def chance_of_failure(parts: int) -> float:
+    """Return how often a part may fail by chance: all parts share one false alarm."""
+    return FALSE_ALARM / parts
 
 
-def plan(differences: Floats, baseline: Floats, gate: Rule, *, parts: int) -> Plan:
+def plan(differences: Floats, baseline: Floats, rule: Rule, *, parts: int) -> Plan:
     """Return the numbers for a part from one column of differences and the baseline's scores.
 
     A part fails when its loss is beyond the tolerance and surely a loss, so both must be
@@ -80,21 +80,23 @@ def plan(differences: Floats, baseline: Floats, gate: Rule, *, parts: int) -> Pl
     """
     spread = statistics.cautious_spread(differences, sureness=_SURENESS)
     if spread <= 0.0:
-        return Plan(catching=gate.minimum_queries, passing=gate.minimum_queries)
-    loss = gate.loss * statistics.cautious_mean(baseline, sureness=_SURENESS)
+        return Plan(catching=rule.minimum_queries, passing=rule.minimum_queries)
+    loss = rule.loss * statistics.cautious_mean(baseline, sureness=_SURENESS)
     catching = None
-    if loss > gate.tolerance:
+    if loss > rule.tolerance:
         catching = _most(
-            gate,
-            statistics.needed(spread, effect=loss, level=level_of_failure(parts)),
-            statistics.needed(spread, effect=loss - gate.tolerance, level=0.0),
+            rule,
+            betting.needed(
+                spread, effect=loss, chance=chance_of_failure(parts), power=POWER, room=1.0
+            ),
+            statistics.needed(spread, effect=loss - rule.tolerance, level=0.0),
         )
     together = 1.0 - (1.0 - POWER) / parts
     passing = statistics.needed(
-        spread, effect=gate.tolerance, level=gate.confidence, power=together
+        spread, effect=rule.tolerance, level=rule.confidence, power=together
     )
-    return Plan(catching=catching, passing=None if passing is None else _most(gate, passing))
+    return Plan(catching=catching, passing=None if passing is None else _most(rule, passing))
 
 
-def _most(gate: Rule, *numbers: int | None) -> int:
-    return max(gate.minimum_queries, *(one for one in numbers if one is not None))
+def _most(rule: Rule, *numbers: int | None) -> int:
+    return max(rule.minimum_queries, *(one for one in numbers if one is not None))

@@ -105,34 +105,6 @@ def detectable(differences: Floats, *, level: float = LEVEL, power: float = POWE
     return np.asarray(_sureness(level, power) * spread / math.sqrt(rows), dtype=np.float64)
 
 
-def upper_bound(differences: Floats, *, chance: float) -> float:
-    """Return what the true mean of one column lies below, but for this chance.
-
-    Student's bound rather than a resampled one: chances of one in thousands would rest on a
-    resample or two, and few rows make resampled bounds too narrow.
-    """
-    rows = differences.shape[0]
-    if rows < 2:  # noqa: PLR2004 - one value has no spread
-        return math.inf
-    error = float(differences.std(ddof=1)) / math.sqrt(rows)
-    return float(differences.mean()) + student_quantile(1.0 - chance, rows - 1) * error
-
-
-def student_quantile(share: float, freedom: int) -> float:
-    """Return Student's quantile, to three digits from ten degrees of freedom on.
-
-    Source: Abramowitz and Stegun, "Handbook of Mathematical Functions", 1964, 26.7.5.
-    """
-    z = _NORMAL.inv_cdf(share)
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92_160,
-    )
-    return z + math.fsum(term / freedom**power for power, term in enumerate(terms, start=1))
-
-
 def needed(
     spread: float, *, effect: float, level: float = LEVEL, power: float = POWER
 ) -> int | None:

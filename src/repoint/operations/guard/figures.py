@@ -31,8 +31,8 @@ from repoint.domain.triggers import (
     RelevanceTrigger,
     Trigger,
 )
+from repoint.operations.evaluate import betting
 from repoint.operations.evaluate.statistics import Floats
-from repoint.operations.guard import betting
 from repoint.operations.guard.traffic import Latencies, Traffic
 
 #: So many times beyond its noise band no probe gets by chance.

@@ -121,8 +121,12 @@ def test_an_open_rollout_is_judged_by_the_policy_it_began_with(judged: Judged) -
 
 
 def test_a_loss_is_refused_and_no_reason_talks_it_away(judged: Judged) -> None:
-    reopen(judged, policy(RelevanceGate(minimum_queries=2), LostDocumentsGate(share=0.1)))
-    judged.lose("v2", [f"d{n}" for n in range(8)])
+    reopen(judged, policy(RelevanceGate(), LostDocumentsGate(share=0.1)))
+    judged.stage.write({f"d{n}": f"document {n}." for n in range(8, 20)})
+    judged.stage.revive("v1")
+    judged.stage.revive("v2")
+    judged.add(judged.questions(20))
+    judged.lose("v2", [f"d{n}" for n in range(20)])
     judged.evaluate()
     assert outcomes(judged)["gate:relevance"] == "fail"
     message = refused(judged, why="I want it")
