@@ -130,6 +130,7 @@ def test_a_release_that_lost_a_group_s_passages_is_told_from_an_undamaged_one(
     assert {one.group for one in report.grounding.worse[:5]} == {DAMAGED}
 
 
+@pytest.mark.campaign
 def test_a_better_model_finds_more_of_what_answers_rest_on(index: Index) -> None:
     report = measured(index, "l6")
     before, now, recall, found = told(report)
