@@ -31,7 +31,7 @@ def test_without_its_models_the_demo_says_how_to_get_them(
         models.load(models.V1)
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.models
 @pytest.mark.timeout(600)
 def test_every_claim_of_the_demo_holds_on_a_small_corpus(
