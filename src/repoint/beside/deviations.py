@@ -56,15 +56,6 @@ def _bypass(row: TeamRow, note: Noted | None) -> Bypass | None:
     if not row.document.id or (not (note and note.filled) and not row.document.text.strip()):
         return None
     if note is None:
-        kind = BypassKind.ADDED
-    elif not note.filled:
-        kind = BypassKind.RETURNED
-    else:
-        kind = BypassKind.CHANGED
-    name = note.document if note else row.document.id
-    return Bypass(
-        document=name,
-        kind=kind,
-        noted=note.lsn if note else None,
-        content=replace(row.document, id=name),
-    )
+        return Bypass.of(row.document, noted=None, emptied=False)
+    content = replace(row.document, id=note.document)
+    return Bypass.of(content, noted=note.lsn, emptied=not note.filled)

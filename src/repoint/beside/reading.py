@@ -5,11 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-import numpy as np
-
 from repoint.beside.sides import TeamRow, TeamRows
 from repoint.beside.signatures import made_of
-from repoint.ports.adoption import ForeignPage, ForeignRow
+from repoint.ports.adoption import ForeignPage
 
 
 def sampled(rows: TeamRows, *, count: int, seed: int) -> ForeignPage:
@@ -29,22 +27,8 @@ def sampled(rows: TeamRows, *, count: int, seed: int) -> ForeignPage:
 
 def page_of(found: Sequence[TeamRow], *, cursor: str | None = None) -> ForeignPage:
     """Return rows as documents; those without an id or a text are only counted."""
-    kept = [row for row in found if row.document.id and row.document.text.strip()]
-    length = next((len(row.vector) for row in kept if row.vector is not None), 0)
-    matrix = np.full((len(kept), length), np.nan, dtype=np.float32)
-    for place, row in enumerate(kept):
-        if row.vector is not None:
-            matrix[place] = row.vector
-    return ForeignPage(
-        rows=[
-            ForeignRow(
-                document=row.document,
-                state=f"{row.state} {made_of(row.vector)} {row.key}",
-                bare=row.vector is None,
-            )
-            for row in kept
-        ],
-        vectors=matrix,
-        without_text=len(found) - len(kept),
-        cursor=cursor,
+    rows = (
+        (row.document, f"{row.state} {made_of(row.vector)} {row.key}", row.vector)
+        for row in found
     )
+    return ForeignPage.of(rows, cursor=cursor)

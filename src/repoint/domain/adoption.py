@@ -208,6 +208,16 @@ class Bypass:
     #: What stands there now; None where nothing does.
     content: Document | None
 
+    @classmethod
+    def of(cls, content: Document, *, noted: Lsn | None, emptied: bool) -> Bypass:
+        """Return what somebody did of whom this stands there, by what repoint knows of it."""
+        kind = BypassKind.CHANGED
+        if noted is None:
+            kind = BypassKind.ADDED
+        elif emptied:
+            kind = BypassKind.RETURNED
+        return cls(document=content.id, kind=kind, noted=noted, content=content)
+
 
 class Reception(StrEnum):
     """What becomes of a bypass when it is to be taken into the log."""

@@ -9,15 +9,17 @@ team's changes [in-place].
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, cast
+
+import numpy as np
 
 from repoint.domain.adoption import Bypass, Layout
 from repoint.domain.document import Document, Entry
 from repoint.domain.errors import UnsupportedError
 from repoint.domain.ids import CollectionName
-from repoint.ports.backend import Backend, CollectionSpec, FloatMatrix
+from repoint.ports.backend import Backend, CollectionSpec, FloatMatrix, FloatVector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,34 @@ class ForeignPage:
     without_text: int = 0
     #: Where the next page begins; None after the last.
     cursor: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        found: Iterable[tuple[Document, str, FloatVector | None]],
+        *,
+        cursor: str | None = None,
+    ) -> ForeignPage:
+        """Return documents with their rows' states and vectors as a page.
+
+        Those without an id or a text are counted and left out.
+        """
+        kept, without = [], 0
+        for one in found:
+            if one[0].id and one[0].text.strip():
+                kept.append(one)
+            else:
+                without += 1
+        length = next((len(vector) for _, _, vector in kept if vector is not None), 0)
+        matrix = np.full((len(kept), length), np.nan, dtype=np.float32)
+        for place, (_, _, vector) in enumerate(kept):
+            if vector is not None:
+                matrix[place] = vector
+        rows = [
+            ForeignRow(document=document, state=state, bare=vector is None)
+            for document, state, vector in kept
+        ]
+        return cls(rows=rows, vectors=matrix, without_text=without, cursor=cursor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

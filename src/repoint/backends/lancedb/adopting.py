@@ -152,27 +152,15 @@ class LanceAdopter:
         for row in self._rows(layout):
             document = document_of(layout, row)
             seen.add(document.id)
-            known = positions.get(document.id)
             if row.get("repoint_state") == state_of(layout, row):
                 continue
             if row.get("repoint_digest") is None and not document.text.strip():
                 continue
-            kind = (
-                BypassKind.ADDED
-                if known is None
-                else BypassKind.RETURNED
-                if known[1]
-                else BypassKind.CHANGED
-            )
-            yield Bypass(
-                document=document.id,
-                kind=kind,
-                noted=known[0] if known else None,
-                content=document,
-            )
-        for gone, (lsn, emptied) in positions.items():
-            if not emptied and gone not in seen:
-                yield Bypass(document=gone, kind=BypassKind.DELETED, noted=lsn, content=None)
+            lsn, emptied = positions.get(document.id, (None, False))
+            yield Bypass.of(document, noted=lsn, emptied=emptied)
+        for gone, (noted, deleted) in positions.items():
+            if not deleted and gone not in seen:
+                yield Bypass(document=gone, kind=BypassKind.DELETED, noted=noted, content=None)
 
     def destroy(self, name: CollectionName) -> None:
         """Delete the team's table, then what stands beside it."""

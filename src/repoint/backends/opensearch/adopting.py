@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import numpy as np
 from opensearchpy import OpenSearch
 from opensearchpy.exceptions import RequestError
 
@@ -32,7 +31,7 @@ from repoint.domain.errors import (
     UnsupportedError,
 )
 from repoint.domain.ids import CollectionName, DocumentId, Lsn
-from repoint.ports.adoption import Foreign, ForeignPage, ForeignRow, Note, Wish
+from repoint.ports.adoption import Foreign, ForeignPage, Note, Wish
 from repoint.ports.backend import CollectionSpec
 
 _TAKEN = "resource_already_exists_exception"
@@ -239,23 +238,15 @@ def _layout(spec: CollectionSpec) -> Layout:
 
 
 def _page(layout: Layout, found: Sequence[Row], *, cursor: str | None = None) -> ForeignPage:
-    kept, vectors = [], []
-    for row in found:
-        document = document_of(layout, row)
-        if not document.text.strip() or not document.id:
-            continue
-        vector = vector_of(layout, row.source)
-        state = state_of(layout, row.source)
-        kept.append(ForeignRow(document=document, state=state, bare=vector is None))
-        vectors.append(vector)
-    length = next((len(one) for one in vectors if one is not None), 0)
-    matrix = np.full((len(kept), length), np.nan, dtype=np.float32)
-    for place, vector in enumerate(vectors):
-        if vector is not None:
-            matrix[place] = vector
-    return ForeignPage(
-        rows=kept, vectors=matrix, without_text=len(found) - len(kept), cursor=cursor
+    rows = (
+        (
+            document_of(layout, row),
+            state_of(layout, row.source),
+            vector_of(layout, row.source),
+        )
+        for row in found
     )
+    return ForeignPage.of(rows, cursor=cursor)
 
 
 def _bypass(
@@ -264,10 +255,5 @@ def _bypass(
     document = document_of(layout, row)
     if not document.id or (not row.is_known and not document.text.strip()):
         return None
-    known = positions.get(document.id)
-    kind = BypassKind.ADDED
-    if known is not None:
-        kind = BypassKind.RETURNED if known[1] else BypassKind.CHANGED
-    return Bypass(
-        document=document.id, kind=kind, noted=known[0] if known else None, content=document
-    )
+    lsn, emptied = positions.get(document.id, (None, False))
+    return Bypass.of(document, noted=lsn, emptied=emptied)

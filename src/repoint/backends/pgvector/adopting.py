@@ -235,14 +235,7 @@ def _bypass(layout: Layout, row: tuple[object, ...]) -> Bypass:
         document = DocumentId(plain(str(known)))
         return Bypass(document=document, kind=BypassKind.DELETED, noted=lsn, content=None)
     content = _document(layout, ("", None, *columns))
-    kind = (
-        BypassKind.ADDED
-        if lsn is None
-        else BypassKind.RETURNED
-        if emptied
-        else BypassKind.CHANGED
-    )
-    return Bypass(document=content.id, kind=kind, noted=lsn, content=content)
+    return Bypass.of(content, noted=lsn, emptied=bool(emptied))
 
 
 def _document(layout: Layout, row: Sequence[object]) -> Document:

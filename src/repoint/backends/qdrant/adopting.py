@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import numpy as np
 from qdrant_client import QdrantClient, models
 
 from repoint.backends.qdrant import points
@@ -33,7 +32,7 @@ from repoint.domain.errors import (
 )
 from repoint.domain.ids import CollectionName, DocumentId, Lsn
 from repoint.domain.spec import Distance
-from repoint.ports.adoption import Foreign, ForeignPage, ForeignRow, Note, Wish
+from repoint.ports.adoption import Foreign, ForeignPage, Note, Wish
 from repoint.ports.backend import CollectionSpec
 
 _DISTANCES = {
@@ -239,23 +238,16 @@ def _layout(spec: CollectionSpec) -> Layout:
 def _page(
     layout: Layout, found: Sequence[models.Record], *, cursor: str | None = None
 ) -> ForeignPage:
-    rows, vectors = [], []
-    for point in found:
-        document = document_of(layout, point)
-        if not document.text.strip() or not document.id:
-            continue
-        vector = vector_of(layout, point)
-        state = f"{state_of(layout, point.payload or {})} {made_of(vector)}"
-        rows.append(ForeignRow(document=document, state=state, bare=vector is None))
-        vectors.append(vector)
-    length = next((len(one) for one in vectors if one is not None), 0)
-    matrix = np.full((len(rows), length), np.nan, dtype=np.float32)
-    for place, vector in enumerate(vectors):
-        if vector is not None:
-            matrix[place] = vector
-    return ForeignPage(
-        rows=rows, vectors=matrix, without_text=len(found) - len(rows), cursor=cursor
+    rows = (
+        (
+            document_of(layout, point),
+            f"{state_of(layout, point.payload or {})} {made_of(vector)}",
+            vector,
+        )
+        for point in found
+        for vector in (vector_of(layout, point),)
     )
+    return ForeignPage.of(rows, cursor=cursor)
 
 
 def _bypass(
@@ -270,14 +262,5 @@ def _bypass(
         return None
     if not notes.get("known") and not document.text.strip():
         return None
-    known = positions.get(document.id)
-    kind = (
-        BypassKind.ADDED
-        if known is None
-        else BypassKind.RETURNED
-        if known[1]
-        else BypassKind.CHANGED
-    )
-    return Bypass(
-        document=document.id, kind=kind, noted=known[0] if known else None, content=document
-    )
+    lsn, emptied = positions.get(document.id, (None, False))
+    return Bypass.of(document, noted=lsn, emptied=emptied)

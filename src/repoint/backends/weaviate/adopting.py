@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
-import numpy as np
 from weaviate import WeaviateClient
 from weaviate.classes.config import VectorDistances
 from weaviate.collections.classes.config import CollectionConfig
@@ -45,7 +44,7 @@ from repoint.domain.errors import (
 )
 from repoint.domain.ids import CollectionName, DocumentId, Fingerprint, Lsn
 from repoint.domain.spec import AnnSpec, Distance
-from repoint.ports.adoption import Foreign, ForeignPage, ForeignRow, Note, Wish
+from repoint.ports.adoption import Foreign, ForeignPage, Note, Wish
 from repoint.ports.backend import CollectionSpec
 
 _DISTANCES: Final = {
@@ -332,23 +331,16 @@ def _layout(spec: CollectionSpec) -> Layout:
 
 
 def _page(layout: Layout, found: Sequence[Found], *, cursor: str | None = None) -> ForeignPage:
-    rows, vectors = [], []
-    for one in found:
-        document = document_of(layout, one)
-        if not document.text.strip() or not document.id:
-            continue
-        vector = vector_of(layout, one)
-        state = f"{state_of(layout, one.properties)} {made_of(vector)}"
-        rows.append(ForeignRow(document=document, state=state, bare=vector is None))
-        vectors.append(vector)
-    length = next((len(one) for one in vectors if one is not None), 0)
-    matrix = np.full((len(rows), length), np.nan, dtype=np.float32)
-    for place, vector in enumerate(vectors):
-        if vector is not None:
-            matrix[place] = vector
-    return ForeignPage(
-        rows=rows, vectors=matrix, without_text=len(found) - len(rows), cursor=cursor
+    rows = (
+        (
+            document_of(layout, one),
+            f"{state_of(layout, one.properties)} {made_of(vector)}",
+            vector,
+        )
+        for one in found
+        for vector in (vector_of(layout, one),)
     )
+    return ForeignPage.of(rows, cursor=cursor)
 
 
 def _bypass(
@@ -359,14 +351,5 @@ def _bypass(
         return None
     if not note.get("known") and not document.text.strip():
         return None
-    known = positions.get(document.id)
-    kind = (
-        BypassKind.ADDED
-        if known is None
-        else BypassKind.RETURNED
-        if known[1]
-        else BypassKind.CHANGED
-    )
-    return Bypass(
-        document=document.id, kind=kind, noted=known[0] if known else None, content=document
-    )
+    lsn, emptied = positions.get(document.id, (None, False))
+    return Bypass.of(document, noted=lsn, emptied=emptied)
