@@ -113,18 +113,18 @@ class QdrantCollection:
         found: list[models.Record] = []
         if places:
             among = models.MatchAny(any=list(places))
-            wanted = [models.FieldCondition(key="document", match=among), points.filled()]
+            wanted = [models.FieldCondition(key="document", match=among), self._filled()]
             for page in self._pages(wanted, with_vectors=with_vectors):
                 found.extend(page)
         found.sort(key=lambda one: (places[one.payload["document"]], one.payload["slot"]))
-        return points.batch(found, self._spec.dimensions, with_vectors=with_vectors)
+        return self._batch(found, with_vectors=with_vectors)
 
     def scan(self, *, with_vectors: bool = False) -> Iterator[StoredBatch]:
         """Return an iterator over the chunks, page by page as each is read."""
         self._engine.run(self._require_own, about=self._spec.name)
         return (
-            points.batch(page, self._spec.dimensions, with_vectors=with_vectors)
-            for page in self._pages([points.filled()], with_vectors=with_vectors)
+            self._batch(page, with_vectors=with_vectors)
+            for page in self._pages([self._filled()], with_vectors=with_vectors)
         )
 
     def counts(self) -> Counts:
@@ -218,6 +218,13 @@ class QdrantCollection:
     def _kept(self, where: Filter | None) -> models.Filter | None:
         """Return what is searched among."""
         return None if where is None else models.Filter(must=[condition(where)])
+
+    def _filled(self) -> models.FieldCondition:
+        """Return the condition of a slot that is not emptied."""
+        return points.filled()
+
+    def _batch(self, found: Sequence[models.Record], *, with_vectors: bool) -> StoredBatch:
+        return points.batch(found, self._spec.dimensions, with_vectors=with_vectors)
 
     def _hit(self, point: models.ScoredPoint, score: float) -> Hit:
         return points.hit(point.payload, score)

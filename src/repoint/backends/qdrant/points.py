@@ -36,7 +36,7 @@ STORED: Final = ("document", "slot", "lsn", "digest")
 _SPACE: Final = UUID("6f5cfa38-8c5f-4d0c-a8a5-1d2f3f0e7a52")
 
 
-def filled() -> models.Filter:
+def filled() -> models.FieldCondition:
     """Return the condition of a slot that is not emptied."""
     return models.FieldCondition(key="filled", match=models.MatchValue(value=True))
 

@@ -59,28 +59,6 @@ class SharedQdrantCollection(QdrantCollection):
 
         self._engine.run(write, about=self._spec.name)
 
-    def stored(
-        self, documents: Sequence[DocumentId], *, with_vectors: bool = False
-    ) -> StoredBatch:
-        """Return what stands for these documents, in their order and that of the slots."""
-        places = {document: place for place, document in enumerate(dict.fromkeys(documents))}
-        found: list[models.Record] = []
-        if places:
-            among = models.MatchAny(any=list(places))
-            wanted = [models.FieldCondition(key="document", match=among), self._filled()]
-            for page in self._pages(wanted, with_vectors=with_vectors):
-                found.extend(page)
-        found.sort(key=lambda one: (places[one.payload["document"]], one.payload["slot"]))
-        return self._batch(found, with_vectors=with_vectors)
-
-    def scan(self, *, with_vectors: bool = False) -> Iterator[StoredBatch]:
-        """Return an iterator over the chunks, page by page as each is read."""
-        self._engine.run(self._require_own, about=self._spec.name)
-        return (
-            self._batch(page, with_vectors=with_vectors)
-            for page in self._pages([self._filled()], with_vectors=with_vectors)
-        )
-
     def counts(self) -> Counts:
         """Return how much of the objects is this release's."""
         first = models.FieldCondition(key="slot", match=models.MatchValue(value=0))
