@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
+from repoint.domain.adoption import Layout
 from repoint.domain.errors import BadSpecError
 from repoint.domain.ids import CollectionName, IndexName
 from repoint.domain.release import Release, ReleaseState
@@ -31,8 +32,15 @@ class Place:
     """A physical collection, and which of its vectors are a release's."""
 
     collection: CollectionName
-    #: None: the collection is the release's own.
+    #: None: the collection is the release's own, or its only vectors have no name.
     vector_field: str | None = None
+
+
+def asked_at(name: CollectionName, adopted: Layout | None) -> Place:
+    """Return where a client asks by itself; an adopted release's vectors are the team's own."""
+    if adopted is None:
+        return place_of(name)
+    return Place(CollectionName(adopted.collection), adopted.vector or None)
 
 
 def place_of(name: CollectionName) -> Place:

@@ -10,10 +10,11 @@ import json
 from dataclasses import dataclass
 from typing import Final, cast
 
+from repoint.domain.adoption import Layout
 from repoint.domain.document import Json
 from repoint.domain.errors import RefusedMoveError
 from repoint.domain.ids import CollectionName, Epoch, Fingerprint, IndexName, ReleaseName
-from repoint.domain.placing import place_of
+from repoint.domain.placing import asked_at
 from repoint.domain.pointer import Pointer
 from repoint.domain.release import Release
 from repoint.domain.spec import ReleaseSpec, as_tree
@@ -33,16 +34,19 @@ class ServiceRoute:
     collection: CollectionName
     fingerprint: Fingerprint
     spec: ReleaseSpec
-    #: Which vector of its objects to ask, where releases share them; None: the collection is
-    #: the release's own.
+    #: Which vector of its objects to ask, where releases share them or a team made them; None:
+    #: the collection is the release's own, or its only vectors have no name.
     vector_field: str | None = None
     #: The bridge that questions go over since the query model is gone; None: it is not.
     bridge: str | None = None
 
     @staticmethod
-    def of(pointer: Pointer, release: Release) -> ServiceRoute:
-        """Return the route of a pointer whose active release this is."""
-        place = place_of(release.collection)
+    def of(pointer: Pointer, release: Release, adopted: Layout | None) -> ServiceRoute:
+        """Return the route of a pointer whose active release this is, and how it lies.
+
+        ``adopted`` is the layout of a collection that a team made, None of one of repoint's.
+        """
+        place = asked_at(release.collection, adopted)
         return ServiceRoute(
             index=pointer.index,
             release=release.name,

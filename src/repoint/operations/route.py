@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from repoint.domain.canary import Canary
 from repoint.domain.ids import CollectionName, Epoch, IndexName, ReleaseName
-from repoint.domain.placing import place_of
+from repoint.domain.placing import Place, asked_at
 from repoint.domain.telemetry import Arm
 from repoint.operations.spaces import Space, Spaces
 from repoint.ports.store import Store
@@ -28,13 +28,17 @@ class Route:
 
     @property
     def collection(self) -> CollectionName:
-        """Name of the physical collection in the release's backend."""
-        return place_of(self.space.release.collection).collection
+        """Name of the physical collection in the release's backend; an adopted one's own."""
+        return self._place.collection
 
     @property
     def vector_field(self) -> str | None:
-        """Which vector of its objects to ask, where releases share them; else None."""
-        return place_of(self.space.release.collection).vector_field
+        """Which vector of its objects to ask, where that must be said; else None."""
+        return self._place.vector_field
+
+    @property
+    def _place(self) -> Place:
+        return asked_at(self.space.release.collection, self.space.collection.spec.adopted)
 
     def for_key(self, key: str, tenant: str | None) -> Route:
         """Return the route of a key: this one, or while a canary is on that of its arm."""

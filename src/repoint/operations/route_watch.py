@@ -235,4 +235,7 @@ def _look(
     pointer = view.pointers.pointer(index)
     if pointer.active is None or pointer.epoch == known:
         return pointer.epoch, None
-    return pointer.epoch, ServiceRoute.of(pointer, view.releases.get(index, pointer.active))
+    release = view.releases.get(index, pointer.active)
+    adoption = view.adoptions.get(index, pointer.active)
+    layout = None if adoption is None else adoption.layout
+    return pointer.epoch, ServiceRoute.of(pointer, release, layout)

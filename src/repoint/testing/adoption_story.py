@@ -74,6 +74,10 @@ class AdoptionStorySuite(StorySuite):
             after = team.rows()
             assert set(after) == set(before)
             assert all(after[name].same(one) for name, one in before.items())
+            # Clients ask where the vectors are, in the database's own words: with its schema.
+            theirs = {docs.route().collection, docs.routing.service_route().collection}
+            named = {name.rpartition(".")[2] for name in theirs}
+            assert (len(theirs), named) == (1, {team.wish.collection.rpartition(".")[2]})
             (hit,) = docs.search("comets 0 of d2, a note about comets", k=1).hits
             assert (hit.id, hit.metadata["topic"], hit.metadata["number"]) == (
                 "d2",

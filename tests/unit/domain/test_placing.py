@@ -48,13 +48,13 @@ def test_indexes_whose_names_differ_in_a_dot_share_no_objects() -> None:
 def test_the_route_gives_the_collection_and_the_vector_as_one() -> None:
     release = _release(SPEC)
     pointer = Pointer(index=DOCS, epoch=Epoch(3), active=release.name, fallback=None)
-    tree = ServiceRoute.of(pointer, release).tree()
+    tree = ServiceRoute.of(pointer, release, None).tree()
     assert (tree["collection"], tree["vector_field"]) == (
         "docs_objects",
         f"docs_v1_{release.fingerprint[:12]}",
     )
     own = dataclasses.replace(release, collection=CollectionName("docs_v1"))
-    tree = ServiceRoute.of(pointer, own).tree()
+    tree = ServiceRoute.of(pointer, own, None).tree()
     assert (tree["collection"], tree["vector_field"]) == ("docs_v1", None)
 
 
