@@ -10,10 +10,11 @@ from pymilvus.client.types import LoadState
 from repoint.backends.milvus import notes as beside
 from repoint.backends.milvus.collection import look
 from repoint.backends.milvus.engine import TIMEOUT_S, Engine
-from repoint.backends.milvus.layouts import Schema, layout_of, left_out
+from repoint.backends.milvus.layouts import layout_of, left_out
 from repoint.backends.milvus.names import physical
 from repoint.backends.milvus.notes import MilvusNotes
 from repoint.backends.milvus.rows import METRICS
+from repoint.backends.milvus.schemas import Schema
 from repoint.backends.milvus.team import MilvusTeamRows, index_of
 from repoint.beside.collection import AdoptedCollection
 from repoint.beside.reading import page_of, sampled

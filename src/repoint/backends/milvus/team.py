@@ -12,10 +12,11 @@ import numpy as np
 from pymilvus import DataType, MilvusClient
 
 from repoint.backends.milvus.engine import STRONG, TIMEOUT_S, Engine
-from repoint.backends.milvus.layouts import Schema, row_of, written
+from repoint.backends.milvus.layouts import row_of, written
 from repoint.backends.milvus.literals import among as within
 from repoint.backends.milvus.literals import literal
 from repoint.backends.milvus.rows import MOST_BYTES, MOST_ROWS, Row, whole
+from repoint.backends.milvus.schemas import Schema
 from repoint.beside.sides import Near, TeamRow
 from repoint.domain.adoption import Field, Layout
 from repoint.domain.document import Document
