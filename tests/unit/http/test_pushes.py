@@ -14,6 +14,8 @@ from tests.unit.http.conftest import OTHER_KEY, SHOP_KEY, Site
 
 from repoint.domain.ids import DocumentId, IndexName
 from repoint.domain.source import SqlSettings
+from repoint.operations import push
+from repoint.operations.session import Session
 from repoint.wiring.config import CONFIG_FILE
 
 DOCS = IndexName("docs")
@@ -173,35 +175,37 @@ def test_a_body_beyond_its_bound_is_not_read_to_its_end(
 
 
 def test_more_pushes_than_a_server_takes_wait_at_their_sender(
-    tmp_path: Path, client: httpx2.Client
+    tmp_path: Path, client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = Site(tmp_path / "home", config="", most_pushes=1)
     begun, go = threading.Event(), threading.Event()
+    take = push.take
 
-    def slowly() -> object:
-        yield b'[{"id": "slow", '
+    def slowly(
+        session: Session, index: IndexName, changes: push.Changes, *, key: str = ""
+    ) -> push.Pushed:
         begun.set()
         go.wait(20)
-        yield b'"text": "slow"}]'
+        return take(session, index, changes, key=key)
 
     def send() -> None:
         with httpx2.Client(timeout=30) as other:
-            statuses.append(other.post(place(site), content=slowly()).status_code)  # type: ignore[arg-type]  # a generator of bytes
+            answer = other.post(place(site), json=[{"id": "slow", "text": "slow"}])
+            statuses.append(answer.status_code)
 
+    monkeypatch.setattr(push, "take", slowly)
     statuses: list[int] = []
     sender = threading.Thread(target=send)
     try:
         sender.start()
         assert begun.wait(20)
-        while True:  # the server may not have begun with the other one
-            refused = client.post(place(site), json=[{"id": "d1", "text": "document 1"}])
-            if refused.status_code != 200:
-                break
+        refused = client.post(place(site), json=[{"id": "d1", "text": "document 1"}])
         assert (refused.status_code, refused.json()["code"]) == (429, "too-many-pushes")
         assert refused.headers["retry-after"] == "1"
         go.set()
         sender.join(20)
         assert statuses == [200]
+        assert client.post(place(site), json=[{"id": "d1", "text": "1"}]).status_code == 200
     finally:
         go.set()
         site.close()
