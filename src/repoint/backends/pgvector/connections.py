@@ -24,7 +24,7 @@ from repoint.domain.errors import (
     RepointError,
     UnsupportedError,
 )
-from repoint.ports.backend import FloatVector
+from repoint.ports.backend import FloatMatrix, FloatVector
 
 T = TypeVar("T")
 
@@ -49,9 +49,16 @@ class Packed:
     @staticmethod
     def of(values: FloatVector) -> Packed:
         """Pack a vector."""
-        return Packed(
-            len(values).to_bytes(2, "big") + b"\x00\x00" + values.astype(">f4").tobytes()
-        )
+        return Packed(next(packed(values[None])))
+
+
+def packed(matrix: FloatMatrix) -> Iterator[bytes]:
+    """Yield each row in the form that the server takes."""
+    rows, dimensions = matrix.shape
+    head, width = dimensions.to_bytes(2, "big") + b"\x00\x00", 4 * dimensions
+    data = matrix.astype(">f4").tobytes()
+    for start in range(0, rows * width, width):
+        yield head + data[start : start + width]
 
 
 class _VectorDumper(Dumper):

@@ -21,7 +21,7 @@ from repoint.operations.spaces import Spaces
 from repoint.operations.sync.at_once import apply_deletes_first
 from repoint.operations.sync.engine import sync
 from repoint.operations.sync.upkeep import Upkeep
-from repoint.operations.sync.values import Limits, SyncReport
+from repoint.operations.sync.values import Limits, Stopped
 from repoint.ports.clock import Clock
 from repoint.ports.store import Store
 
@@ -159,20 +159,29 @@ class Follower:
     def _lane(self, release: Release) -> _Lane:
         upkeep = Upkeep()
 
-        def bring(stop: Callable[[], bool]) -> SyncReport:
-            try:
-                return sync(
-                    self._store,
-                    self._spaces.own(release),
-                    owner=self._owner,
-                    clock=self._clock,
-                    limits=self._limits,
-                    stop=stop,
-                    upkeep=upkeep,
-                )
-            except RepointError:
-                self._deletes_at_least(release.name)
-                raise
+        by_hand = self._spaces.by_hand
+
+        def ended(stop: Callable[[], bool]) -> bool:
+            return stop() or by_hand.at(release.index, release.name)
+
+        def bring(stop: Callable[[], bool]) -> None:
+            while not stop():
+                by_hand.wait(release.index, release.name, unless=stop)
+                try:
+                    report = sync(
+                        self._store,
+                        self._spaces.own(release),
+                        owner=self._owner,
+                        clock=self._clock,
+                        limits=self._limits,
+                        stop=lambda: ended(stop),
+                        upkeep=upkeep,
+                    )
+                except RepointError:
+                    self._deletes_at_least(release.name)
+                    raise
+                if report.stopped is not Stopped.ASKED:
+                    return
 
         def tell(error: Exception | None) -> None:
             if error is not None and not self._is_live(release):
@@ -194,7 +203,7 @@ class _Lane:
     def __init__(
         self,
         release: Release,
-        bring: Callable[[Callable[[], bool]], SyncReport],
+        bring: Callable[[Callable[[], bool]], None],
         tell: Callable[[Exception | None], None],
     ) -> None:
         self.release = release
