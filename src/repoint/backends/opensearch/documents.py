@@ -17,7 +17,7 @@ import numpy as np
 
 from repoint.backends.opensearch.filters import KINDS, fields
 from repoint.domain.adoption import layout_of, layout_tree
-from repoint.domain.document import Entry, digest_of
+from repoint.domain.document import Entry, digest_of, encoded
 from repoint.domain.errors import UnsupportedError
 from repoint.domain.ids import CollectionName, DocumentId, Fingerprint, Lsn
 from repoint.domain.spec import AnnKind, AnnSpec, Distance
@@ -135,7 +135,7 @@ def documents_of(
     cosine = spec.distance is Distance.COSINE
     found: dict[str, Source] = {}
     for entry in entries:
-        metadata = json.dumps(dict(entry.metadata), ensure_ascii=False)
+        metadata = encoded(entry.metadata)
         compared = fields(entry.metadata)
         for text in (entry.document, *(v for v in compared.values() if isinstance(v, str))):
             _comparable(text)

@@ -64,6 +64,10 @@ _STAGE_TYPES: Final = (
 #: Into the table itself, JSON as its text; that of ``jsonb`` has a version before it.
 _TABLE_TYPES: Final = (*_STAGE_TYPES[:-1], "bytea")
 _JSONB: Final = b"\x01"
+#: Made once: an encoder costs more than most metadata takes to encode.
+_ENCODED: Final = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False
+).encode
 
 _TABLE: Final = """
 CREATE TABLE {table} (
@@ -242,9 +246,7 @@ def rows_of(entries: Sequence[Entry], matrix: FloatMatrix) -> Iterator[Row]:
     vectors = packed(matrix)
     for entry in entries:
         document = escaped(entry.document)
-        metadata = json.dumps(
-            dict(entry.metadata), ensure_ascii=False, separators=(",", ":"), allow_nan=False
-        )
+        metadata = _ENCODED(dict(entry.metadata))
         filterable = fields(entry.metadata)
         for slot, chunk in enumerate(entry.chunks):
             yield (

@@ -17,7 +17,7 @@ from qdrant_client import models
 
 from repoint.backends.qdrant.filters import fields
 from repoint.domain.adoption import layout_of, layout_tree
-from repoint.domain.document import Chunk, Entry, digest_of
+from repoint.domain.document import Chunk, Entry, digest_of, encoded
 from repoint.domain.errors import UnsupportedError
 from repoint.domain.ids import CollectionName, DocumentId, Fingerprint, Lsn
 from repoint.domain.spec import AnnKind, AnnSpec, Distance
@@ -158,7 +158,7 @@ def content_of(entry: Entry, chunk: Chunk) -> dict[str, object]:
         "text": _sound(chunk.text),
         "start": chunk.start,
         "end": chunk.end,
-        "metadata": _sound(json.dumps(dict(entry.metadata), ensure_ascii=False)),
+        "metadata": _sound(encoded(entry.metadata)),
         **fields(entry.metadata),
     }
 

@@ -19,7 +19,7 @@ from weaviate.collections.classes.types import WeaviateField, WeaviateProperties
 from repoint.backends.weaviate.classes import GUARD
 from repoint.backends.weaviate.filters import PART, PARTS, fields
 from repoint.backends.weaviate.names import document_key, object_id, sound, vector_name
-from repoint.domain.document import Chunk, Entry, digest_of
+from repoint.domain.document import Chunk, Entry, digest_of, encoded
 from repoint.domain.ids import DocumentId, Lsn
 from repoint.ports.backend import CollectionSpec, FloatMatrix, FloatVector, Hit, StoredBatch
 
@@ -117,6 +117,6 @@ def _chunk(chunk: Chunk, entry: Entry) -> dict[str, WeaviateField]:
         "text": sound(chunk.text),
         "start": chunk.start,
         "end": chunk.end,
-        "metadata": sound(json.dumps(dict(entry.metadata), ensure_ascii=False)),
+        "metadata": sound(encoded(entry.metadata)),
         **fields(entry.metadata),
     }

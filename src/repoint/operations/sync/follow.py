@@ -156,32 +156,32 @@ class Follower:
             return True
         return found.state is ReleaseState.LIVE
 
+    def _bring(self, release: Release, upkeep: Upkeep, stop: Callable[[], bool]) -> None:
+        """Bring a release into step, while nobody does so by hand."""
+        by_hand, named = self._spaces.by_hand, (release.index, release.name)
+        while not stop():
+            by_hand.wait(*named, unless=stop)
+            report = sync(
+                self._store,
+                self._spaces.own(release),
+                owner=self._owner,
+                clock=self._clock,
+                limits=self._limits,
+                stop=lambda: stop() or by_hand.at(*named),
+                upkeep=upkeep,
+            )
+            if report.stopped is not Stopped.ASKED:
+                return
+
     def _lane(self, release: Release) -> _Lane:
         upkeep = Upkeep()
 
-        by_hand = self._spaces.by_hand
-
-        def ended(stop: Callable[[], bool]) -> bool:
-            return stop() or by_hand.at(release.index, release.name)
-
         def bring(stop: Callable[[], bool]) -> None:
-            while not stop():
-                by_hand.wait(release.index, release.name, unless=stop)
-                try:
-                    report = sync(
-                        self._store,
-                        self._spaces.own(release),
-                        owner=self._owner,
-                        clock=self._clock,
-                        limits=self._limits,
-                        stop=lambda: ended(stop),
-                        upkeep=upkeep,
-                    )
-                except RepointError:
-                    self._deletes_at_least(release.name)
-                    raise
-                if report.stopped is not Stopped.ASKED:
-                    return
+            try:
+                self._bring(release, upkeep, stop)
+            except RepointError:
+                self._deletes_at_least(release.name)
+                raise
 
         def tell(error: Exception | None) -> None:
             if error is not None and not self._is_live(release):
