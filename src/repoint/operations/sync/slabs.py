@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Final
 
 from repoint.domain.catchup import DeadLetter, Lease
 from repoint.domain.document import Chunk, LogRow
 from repoint.domain.errors import InputRejectedError
 from repoint.domain.ids import DocumentId
-from repoint.operations.sync.referred import Referred
+from repoint.operations.originals import elsewhere
+from repoint.operations.sync.referred import Referred, Usable
 from repoint.operations.sync.sizes import Sizes
 from repoint.ports.store import Store
 from repoint.ports.text import Preparer
@@ -79,6 +81,9 @@ class Slabs:
         self._referred = referred
         self._sizes = sizes
         self._page = min(_FIRST, sizes.range_rows)
+        # One after another: together they would only keep each other, and whoever already
+        # has something to embed, from the interpreter.
+        self._turn = Lock()
 
     def of(
         self,
@@ -92,7 +97,20 @@ class Slabs:
         Reading comes after leasing, so what is recorded of slots is all that any earlier
         window can have declared.
         """
-        retry = lease.attempt > 1
+        slabs = self._slabs(lease, letters if lease.attempt > 1 else {}, at_most)
+        while True:
+            with self._turn:
+                slab = next(slabs, None)
+            if slab is None:
+                return
+            yield slab
+
+    def _slabs(
+        self,
+        lease: Lease,
+        letters: Mapping[DocumentId, DeadLetter],
+        at_most: Callable[[], int | None],
+    ) -> Iterator[Slab]:
         above, sizes = lease.low, self._sizes
         slab = Slab()
         while above < lease.high:
@@ -102,14 +120,13 @@ class Slabs:
                 rows = view.log.rows(lease.index, above=above, upto=lease.high, limit=limit)
                 ids = [row.id for row in rows]
                 recorded = view.catchup.slots(lease.index, lease.release, ids)
-            found = self._referred.of(rows)
+            found = self._found(rows)
             self._learn(found.rows)
             slab.recorded |= recorded
             for row in found.rows:
-                known = letters.get(row.id) if retry else None
+                known = letters.get(row.id)
                 settled = known is not None and known.lsn == row.lsn
-                lost = found.lost.get(row.id)
-                slab.add(row, self._preparer, settled=settled, lost=lost)
+                slab.add(row, self._preparer, settled=settled, lost=found.lost.get(row.id))
                 if slab.texts >= sizes.texts or slab.characters >= sizes.characters:
                     yield slab
                     slab = Slab(recorded=dict(recorded))
@@ -121,6 +138,16 @@ class Slabs:
             above = rows[-1].lsn
         if slab.rows:
             yield slab
+
+    def _found(self, rows: Sequence[LogRow]) -> Usable:
+        """Return the rows with what a source keeps of them; others prepare meanwhile."""
+        if not elsewhere(rows):
+            return Usable(rows=rows, lost={})
+        self._turn.release()
+        try:
+            return self._referred.of(rows)
+        finally:
+            self._turn.acquire()
 
     def _learn(self, rows: Sequence[LogRow]) -> None:
         characters = sum(len(row.document.text) for row in rows if row.document is not None)
