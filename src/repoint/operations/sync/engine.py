@@ -17,7 +17,7 @@ from repoint.domain.catchup import DeadLetter, Lease
 from repoint.domain.errors import LostLeaseError
 from repoint.domain.ids import DocumentId, Lsn, ProcessId
 from repoint.operations.spaces import Space
-from repoint.operations.sync import crew
+from repoint.operations.sync import crew, garbage
 from repoint.operations.sync.control import Control
 from repoint.operations.sync.desk import Desk
 from repoint.operations.sync.fence import Fence
@@ -147,7 +147,7 @@ class _Sync:
     def run(self) -> Lsn:
         """Work until the target is reached or it is time to stop; return the watermark."""
         every = self._limits.lease.total_seconds() / 3
-        with crew.repeated(self._desk.keep, every=every):
+        with garbage.seldom(), crew.repeated(self._desk.keep, every=every):
             crew.run(self._hands, self._hand, halt=self._control.halt)
         self._meter.finish()
         if self._desk.finished:
