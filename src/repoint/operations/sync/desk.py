@@ -21,6 +21,8 @@ from repoint.ports.store import Store, Transaction
 
 #: Seconds to wait for a range that another process holds.
 _POLL: Final = 0.2
+#: Rows of a window at most: until its end the watermark stands, and newer versions wait.
+_WINDOW: Final = 2**16
 #: A stretch of the log with few rows left in it is taken this much longer.
 _STRETCH: Final = 4
 
@@ -53,7 +55,8 @@ class Desk:
         self._news = 0
         #: Ranges of the open window that were not done, when none of them was free.
         self._undone = 0
-        self._span = range_rows * limits.ranges
+        self._ranges = max(1, min(limits.ranges, _WINDOW // range_rows))
+        self._span = range_rows * self._ranges
         #: How far the release is, as last seen.
         self.watermark = Lsn(0)
 
@@ -199,7 +202,7 @@ class Desk:
         while True:
             high = Lsn(min(self._target, watermark + self._span))
             bounds = tx.log.bounds(index, above=watermark, upto=high, every=self._range_rows)
-            if high == self._target or 2 * len(bounds) >= self._limits.ranges:
+            if high == self._target or 2 * len(bounds) >= self._ranges:
                 break
             self._span *= _STRETCH  # most rows here were superseded: look further
         tx.catchup.open_window(index, name, bounds=bounds, high=high)

@@ -28,7 +28,7 @@ class Limits:
 
     #: Rows of one leased range; None is as many as fit the model (``sizes``).
     range_rows: int | None = None
-    #: Ranges of one window.
+    #: Ranges of one window at most.
     ranges: int = 32
     #: Texts embedded and written together; None is as many as fit the model.
     slab_texts: int | None = None
