@@ -50,6 +50,11 @@ class Peer:
         )
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
 class FakeWeaviate:
     """No Weaviate; see the package for how it differs. It listens on this machine alone."""
 
@@ -64,9 +69,10 @@ class FakeWeaviate:
             (Schema,),
             {"shelves": self.shelves, "access": self.access, "version": self._version},
         )
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), schema)
-        self._http.daemon_threads = True
-        self._thread = Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02})
+        self._http = _Server(("127.0.0.1", 0), schema)
+        self._thread = Thread(
+            target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
         self._thread.start()
         self._grpc = grpc.server(ThreadPoolExecutor(max_workers=8))
         service = Objects(self.shelves, access=self.access)

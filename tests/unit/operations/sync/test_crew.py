@@ -6,7 +6,6 @@ import pytest
 
 from repoint.operations.sync import crew
 
-
 #: Only broken threads get near it.
 ENOUGH = 60.0
 
