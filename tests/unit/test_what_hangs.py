@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 CONFTEST: Final = Path(__file__).resolve().parents[1] / "conftest.py"
 TESTS: Final = """
 import signal
@@ -27,6 +29,7 @@ def test_another():
 """
 
 
+@pytest.mark.slow
 def test_a_test_that_waits_for_ever_is_ended_and_named(tmp_path: Path) -> None:
     shutil.copy(CONFTEST, tmp_path / "conftest.py")
     (tmp_path / "test_some.py").write_text(TESTS, encoding="utf-8")
