@@ -61,11 +61,11 @@ def guard(home: Path, *more: str) -> subprocess.Popen[str]:
 
 def told(process: subprocess.Popen[str]) -> str:
     """Return what it prints until it ends, and do not leave it behind."""
-    try:
-        return process.communicate()[0]
-    finally:
-        process.kill()
-        process.communicate()
+    with process:
+        try:
+            return process.communicate()[0]
+        finally:
+            process.kill()
 
 
 @pytest.mark.slow
