@@ -35,14 +35,14 @@ class TestWeaviateFieldBackend(BackendSuite):
         return fields
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 class TestWeaviateFieldCollection(CollectionSuite):
     @pytest.fixture
     def place(self, fields: Place) -> Place:
         return fields
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.usefixtures("weaviate_client")
 class TestWeaviateFieldStory(StorySuite):
     @pytest.fixture
