@@ -19,9 +19,7 @@ _WORDS: Final = 450
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
 def test_a_decision_has_its_number_status_and_parts_on_one_page(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    assert re.match(
-        rf"# {page.stem[:4]}\. \S.*\n\nStatus: {_STATUS}\n", text
-    )
+    assert re.match(rf"# {page.stem[:4]}\. \S.*\n\nStatus: {_STATUS}\n", text)
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == PARTS
     assert len(text.split()) <= _WORDS
 

@@ -21,7 +21,7 @@ from repoint.backends.weaviate.names import class_name, field_name
 from repoint.backends.weaviate.objects import Written
 from repoint.backends.weaviate.shelf import HEAVY_PAGE, MOST, PAGE, Row, Shelf
 from repoint.domain.document import Entry
-from repoint.domain.errors import FingerprintMismatchError
+from repoint.domain.errors import FingerprintMismatchError, UnsupportedError
 from repoint.domain.placing import Place
 from repoint.ports.backend import CollectionSpec, FloatMatrix, StoredBatch
 
@@ -53,16 +53,27 @@ class SharedShelf(Shelf):
     def share(
         self, client: WeaviateClient, begin: int, end: int, *, with_vectors: bool
     ) -> list[Row] | None:
-        """Return the chunks of a share, None if they are more than are read at once."""
+        """Return the chunks of a share, None if they are more than are read at once.
+
+        Raises:
+            UnsupportedError: it is no longer to be parted, and they are still more.
+        """
+        is_smallest = end - begin == 1
         most = HEAVY_PAGE if with_vectors else PAGE
-        most = MOST if end - begin == 1 else most
+        most = MOST if is_smallest else most
         found = self.handle(client).query.fetch_objects(
             filters=self.within(filled(begin=begin, end=end)),
             limit=most,
             include_vector=with_vectors,
             return_properties=list(objects.stored_names(with_vectors=with_vectors)),
         )
-        return None if len(found.objects) == most else list(self._rows(found.objects))
+        if len(found.objects) < most:
+            return list(self._rows(found.objects))
+        if is_smallest:
+            raise UnsupportedError(
+                driver="weaviate", what=f"more than {MOST * PARTS:,} chunks in a release"
+            )
+        return None
 
 
 class SharedWeaviateCollection(WeaviateCollection):
@@ -87,7 +98,7 @@ class SharedWeaviateCollection(WeaviateCollection):
                     client, begin, end, with_vectors=with_vectors
                 )
             )
-            if rows is None and end - begin > 1:
+            if rows is None:
                 middle = (begin + end) // 2
                 left += [(begin, middle), (middle, end)]
             elif rows:
