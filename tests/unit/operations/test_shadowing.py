@@ -8,10 +8,12 @@ from datetime import timedelta
 import pytest
 
 from repoint.domain.ids import Epoch, ReleaseName
+from repoint.domain.release import Release
 from repoint.domain.shadow import Shadow
 from repoint.domain.telemetry import Arm, Count, Measure, Stage, Tally
 from repoint.operations import query, shadow, shadowing, telemetry
 from repoint.operations.shadowing import PATIENCE_S, Shadower
+from repoint.operations.spaces import Space
 from repoint.operations.telemetry import Meter
 from repoint.testing.stage import INDEX
 from repoint.testing.stage import Stage as Theatre
@@ -115,11 +117,23 @@ def test_a_share_is_kept_evenly(stage: Theatre) -> None:
     desk.close()
 
 
-def test_while_somebody_is_served_the_shadow_waits_and_then_drops(desk: Desk) -> None:
+def test_while_somebody_is_served_the_shadow_waits_and_then_drops(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk.quiet()
     desk.stage.clock.advance(timedelta(seconds=1))
+    spaces = desk.stage.session.spaces
+    opened: list[object] = []
+    really = spaces.open
+
+    def noted(release: Release) -> Space:
+        opened.append(release.name)
+        return really(release)
+
+    monkeypatch.setattr(spaces, "open", noted)
     desk.serve()  # and the next one began: it never gets quiet
     desk.counted(queries=0, dropped=1, passing=timedelta(seconds=PATIENCE_S))
+    assert set(opened) == {V1}  # by who was served, and by nobody else
 
 
 def test_a_full_queue_drops_and_counts(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
