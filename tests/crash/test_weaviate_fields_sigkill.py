@@ -130,14 +130,6 @@ def kill_in_a_loop(folder: Path, peer: Peer, *, kills: int, seed: int) -> None:
     backend.close()
 
 
-@pytest.mark.slow
-def test_a_killed_process_of_either_release_loses_nothing_of_either(
-    tmp_path: Path, weaviate_peer: Peer, weaviate_client: WeaviateClient
-) -> None:
-    del weaviate_client  # it tidies up
-    kill_in_a_loop(tmp_path, weaviate_peer, kills=2, seed=1)
-
-
 @pytest.mark.campaign
 def test_many_killed_processes_lose_nothing_of_either(
     tmp_path: Path,
