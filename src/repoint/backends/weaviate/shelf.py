@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from weaviate.classes.config import ConsistencyLevel
 from weaviate.classes.query import Filter as Where
 from weaviate.classes.query import MetadataQuery, Sort
 from weaviate.collections import Collection as Handle
+from weaviate.collections.classes.batch import ErrorObject
 from weaviate.collections.classes.filters import FilterReturn
 from weaviate.collections.classes.internal import Object
 from weaviate.collections.classes.types import WeaviateProperties
@@ -21,6 +23,7 @@ from repoint.backends.weaviate.classes import GUARD
 from repoint.backends.weaviate.filters import filled
 from repoint.backends.weaviate.names import class_name, document_key, vector_name
 from repoint.backends.weaviate.objects import HIT, STORED, Properties, Written, hit, whole
+from repoint.domain.errors import RowsRefusedError
 from repoint.domain.ids import DocumentId
 from repoint.domain.spec import Distance
 from repoint.ports.backend import CollectionSpec, FloatVector, Hit
@@ -39,6 +42,9 @@ HEAVY_PAGE: Final = 512
 NAMED: Final = 200
 #: About as many bytes go into one write.
 WRITE_BYTES: Final = 16_000_000
+#: How the server says that a property does not hold what its type is for.
+_OF_OBJECT: Final = re.compile(r"invalid \S+(?: array)? property |invalid object")
+_QUOTED: Final = 300
 
 
 class Shelf:
@@ -161,13 +167,20 @@ class Shelf:
         """Write objects, in calls that are not too large.
 
         Raises:
+            RowsRefusedError: some will never be taken as they are; named where they are
+                repoint's own objects.
             WeaviateBatchError: some were not written.
         """
         handle = self.handle(client)
         for part in _parts(written, vector_bytes=4 * self._spec.dimensions):
             done = handle.data.insert_many(part)
-            if done.has_errors:
-                raise WeaviateBatchError(next(iter(done.errors.values())).message)
+            if not done.has_errors:
+                continue
+            first = next(iter(done.errors.values())).message
+            if not all(is_of_object(error.message) for error in done.errors.values()):
+                raise WeaviateBatchError(first)
+            named = {} if self.prefix else _named(part, done.errors)
+            raise RowsRefusedError(driver="weaviate", why=first[:_QUOTED], reasons=named)
 
     def delete(self, client: WeaviateClient, where: FilterReturn) -> None:
         """Delete all objects that meet a condition, as many calls as that takes.
@@ -233,6 +246,18 @@ def groups(documents: Sequence[DocumentId]) -> Iterator[Sequence[DocumentId]]:
 
 def _stored(*, with_vectors: bool) -> tuple[str, ...]:
     return (*STORED, "text") if with_vectors else STORED
+
+
+def is_of_object(said: str) -> bool:
+    """Return whether the server refuses an object for what its properties hold."""
+    return _OF_OBJECT.search(said) is not None
+
+
+def _named(part: Sequence[Written], errors: Mapping[int, ErrorObject]) -> dict[str, str]:
+    return {
+        str((part[place].properties or {}).get("document")): error.message[:_QUOTED]
+        for place, error in errors.items()
+    }
 
 
 def _parts(written: Iterable[Written], *, vector_bytes: int) -> Iterator[list[Written]]:
