@@ -1,17 +1,24 @@
 """What a shadow at 100 % costs the served queries, side by side on one index.
 
-Blocks of questions are asked in turns with the shadow on and off; a block with it on waits at
-its start until every process knows of it. Questions come one after the other with a pause, as
-from users, so that there are quiet moments; and without any pause, where the shadow finds
-none and drops instead.
+Blocks of questions are asked with the shadow on and off, in pairs whose order changes. A block
+begins when every process knows whether the shadow is on and nothing waits from the block
+before; one with it on has its collection opened. Questions come one after the other with a
+pause, as from users, so that there are quiet moments; and without any pause, where the shadow
+finds none and asks later or drops.
+
+``added_percent`` compares the medians of all questions; ``low`` and ``high`` are its 95 %
+interval, from drawing the pairs of blocks again. Source: Efron, "Bootstrap methods: another
+look at the jackknife", The Annals of Statistics 7(1), 1979.
 """
 
 from __future__ import annotations
 
-import statistics
 import time
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final, NamedTuple
 
+import numpy as np
 from bench.models import MINILM
 from bench.texts import documents, passages
 from bench.workspaces import fill, in_step, promoted, workspace
@@ -20,13 +27,28 @@ from repoint import Repoint
 from repoint.client import Index
 from repoint.domain.ids import IndexName, ReleaseName
 from repoint.domain.telemetry import Arm, Count
+from repoint.operations.evaluate.statistics import Floats
 
 _INDEX = IndexName("docs")
+_DRAWS: Final = 2_000
+_WARMING: Final = 20
+
+
+class _Load(NamedTuple):
+    """How questions come."""
+
+    pause_s: float
+    pairs: int
+    block: int
 
 
 def measure(*, seed: int, smoke: bool) -> dict[str, float]:
     """Return p50 of served queries with and without, in milliseconds, and what was dropped."""
-    size, blocks, block = (300, 2, 10) if smoke else (3_000, 25, 16)
+    size = 300 if smoke else 3_000
+    loads = {
+        "paused": _Load(0.04, 2, 4) if smoke else _Load(0.04, 40, 12),
+        "nonstop": _Load(0.0, 2, 10) if smoke else _Load(0.0, 40, 40),
+    }
     figures: dict[str, float] = {}
     with workspace() as (repoint, _):
         index = repoint.create_index(_INDEX)
@@ -34,32 +56,50 @@ def measure(*, seed: int, smoke: bool) -> dict[str, float]:
         promoted(repoint, _INDEX, "v1", MINILM)
         # As costly as what answers: the same model under other ANN parameters.
         in_step(repoint, _INDEX, "v2", replace(MINILM, min_score=-1.0))
-        asked = iter(passages(2 * 2 * blocks * block + 40, seed=seed + 1, length=12))
-        for _ in range(20):
+        many = sum(2 * load.pairs * (load.block + 1) for load in loads.values())
+        asked = iter(passages(many + _WARMING, seed=seed + 1, length=12))
+        for _ in range(_WARMING):
             index.search(next(asked))
-        for name, pause in (("paused", 0.04), ("nonstop", 0.0)):
-            served: dict[bool, list[float]] = {True: [], False: []}
+        for name, load in loads.items():
             before = _shadowed(index)
-            for number in range(2 * blocks):
-                on = number % 2 == 0
-                _turn(repoint, index, on=on)
-                for _ in range(block):
-                    began = time.perf_counter()
-                    index.search(next(asked))
-                    served[on].append((time.perf_counter() - began) * 1000)
-                    if pause:
-                        time.sleep(pause)  # noqa: TID251 - users pause
+            alone, shadowed = _blocks(repoint, index, asked, load)
             ran, dropped = (a - b for a, b in zip(_shadowed(index), before, strict=True))
-            with_, without = (statistics.median(served[on]) for on in (True, False))
-            figures[f"{name}_shadow_p50_ms"] = with_
-            figures[f"{name}_alone_p50_ms"] = without
-            figures[f"{name}_added_percent"] = (with_ / without - 1) * 100
+            low, high = _interval(alone, shadowed, seed=seed)
+            figures[f"{name}_shadow_p50_ms"] = float(np.median(shadowed))
+            figures[f"{name}_alone_p50_ms"] = float(np.median(alone))
+            figures[f"{name}_added_percent"] = _added(alone, shadowed)
+            figures[f"{name}_added_percent_low"] = low
+            figures[f"{name}_added_percent_high"] = high
             figures[f"{name}_asked"] = float(ran)
             figures[f"{name}_dropped"] = float(dropped)
     return figures
 
 
-def _turn(repoint: Repoint, index: Index, *, on: bool) -> None:
+def _blocks(
+    repoint: Repoint, index: Index, asked: Iterator[str], load: _Load
+) -> tuple[Floats, Floats]:
+    """Return the milliseconds of each question alone and shadowed, a row a pair of blocks."""
+    took: dict[bool, list[list[float]]] = {False: [], True: []}
+    for pair in range(load.pairs):
+        for on in (True, False) if pair % 2 == 0 else (False, True):
+            _turn(repoint, index, next(asked), on=on)
+            took[on].append(_block(index, asked, load))
+    return np.array(took[False]), np.array(took[True])
+
+
+def _block(index: Index, asked: Iterator[str], load: _Load) -> list[float]:
+    took = []
+    for _ in range(load.block):
+        question = next(asked)
+        began = time.perf_counter()
+        index.search(question)
+        took.append((time.perf_counter() - began) * 1000)
+        if load.pause_s:
+            time.sleep(load.pause_s)  # noqa: TID251 - users pause
+    return took
+
+
+def _turn(repoint: Repoint, index: Index, question: str, *, on: bool) -> None:
     if on:
         index.traffic.shadow("v2", share=1.0)
     else:
@@ -67,10 +107,32 @@ def _turn(repoint: Repoint, index: Index, *, on: bool) -> None:
     router = repoint.workspace.router
     while (router.shadow(_INDEX) is not None) != on:
         time.sleep(0.01)  # noqa: TID251 - until the watcher has heard of it
-    time.sleep(0.1)  # noqa: TID251 - what waits from the block before is done
+    index.search(question)  # with the shadow on, its collection is opened for this one
+    settled, told = -1, 0
+    while settled != told:
+        settled = told
+        time.sleep(0.3)  # noqa: TID251 - what waits is asked meanwhile
+        told = sum(_told(index))
 
 
 def _shadowed(index: Index) -> tuple[int, int]:
     time.sleep(2.5)  # noqa: TID251 - what still waits is asked or dropped by then
+    return _told(index)
+
+
+def _told(index: Index) -> tuple[int, int]:
     tally = index.telemetry_totals().of(ReleaseName("v2"), Arm.SHADOW)
     return tally.count(Count.QUERIES), tally.count(Count.DROPPED)
+
+
+def _added(alone: Floats, shadowed: Floats) -> float:
+    return float(np.median(shadowed) / np.median(alone) - 1) * 100
+
+
+def _interval(alone: Floats, shadowed: Floats, *, seed: int) -> tuple[float, float]:
+    chance = np.random.default_rng(seed)
+    pairs = len(alone)
+    drawn = (chance.integers(0, pairs, size=pairs) for _ in range(_DRAWS))
+    added = [_added(alone[rows], shadowed[rows]) for rows in drawn]
+    low, high = np.percentile(added, (2.5, 97.5))
+    return float(low), float(high)

@@ -1,9 +1,9 @@
 """Asking the shadow of a live query, without getting in its way.
 
 A served answer leaves its question in a bounded queue; threads of their own take it from
-there, while nobody is being served in this process. What finds no place in the queue, or no
-quiet moment in time, is dropped and counted. Whatever the shadow does, hangs or raises, the
-served answer has been given before.
+there, while nobody is being served in this process, and open the collection in such a moment,
+too. What finds no place in the queue, or no quiet moment in time, is dropped and counted.
+Whatever the shadow does, hangs or raises, the served answer has been given before.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class Shadower:
         self._starting = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._stop = threading.Event()
+        self._looking = threading.Lock()
         self._opening = threading.Lock()
         self._open: dict[Shadow, tuple[Space, threading.BoundedSemaphore]] = {}
         self._asked = 0
@@ -124,6 +125,11 @@ class Shadower:
         while (served := self._queue.get()) is not None:
             shadow = served.shadow
             try:
+                with self._looking:  # one looks for all, so that looking costs little
+                    quiet = self._is_quiet_in_time()
+                if not quiet:
+                    self._drop(served)
+                    continue
                 space, turns = self._opened(shadow)
                 with turns:
                     if self._is_quiet_in_time():

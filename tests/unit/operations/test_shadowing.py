@@ -8,15 +8,19 @@ from datetime import timedelta
 import pytest
 
 from repoint.domain.ids import Epoch, ReleaseName
+from repoint.domain.release import Release
 from repoint.domain.shadow import Shadow
 from repoint.domain.telemetry import Arm, Count, Measure, Stage, Tally
 from repoint.operations import query, shadow, shadowing, telemetry
 from repoint.operations.shadowing import PATIENCE_S, Shadower
+from repoint.operations.spaces import Space
 from repoint.operations.telemetry import Meter
 from repoint.testing.stage import INDEX
 from repoint.testing.stage import Stage as Theatre
 
 V1, V2 = ReleaseName("v1"), ReleaseName("v2")
+#: Looks of five milliseconds that only a broken shadow needs.
+LOOKS = 12_000
 
 
 class Desk:
@@ -49,7 +53,7 @@ class Desk:
         """Return v2's tally once it has these counts, so much time passing between looks."""
         patience = threading.Event()
         found = Tally()
-        for _ in range(2_000):
+        for _ in range(LOOKS):
             self.stage.clock.advance(passing)
             self.meter.flush()
             found = telemetry.totals(self.stage.session, INDEX).of(V2, Arm.SHADOW)
@@ -94,7 +98,7 @@ def test_a_shadow_of_the_same_vectors_agrees_wholly(stage: Theatre) -> None:
     desk.serve(by=twin)
     desk.quiet()
     patience, found = threading.Event(), Tally()
-    for _ in range(2_000):
+    for _ in range(LOOKS):
         desk.meter.flush()
         found = telemetry.totals(stage.session, INDEX).of(twin.release, Arm.SHADOW)
         if found.count(Count.QUERIES):
@@ -115,11 +119,23 @@ def test_a_share_is_kept_evenly(stage: Theatre) -> None:
     desk.close()
 
 
-def test_while_somebody_is_served_the_shadow_waits_and_then_drops(desk: Desk) -> None:
+def test_while_somebody_is_served_the_shadow_waits_and_then_drops(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk.quiet()
     desk.stage.clock.advance(timedelta(seconds=1))
+    spaces = desk.stage.session.spaces
+    opened: list[object] = []
+    really = spaces.open
+
+    def noted(release: Release) -> Space:
+        opened.append(release.name)
+        return really(release)
+
+    monkeypatch.setattr(spaces, "open", noted)
     desk.serve()  # and the next one began: it never gets quiet
     desk.counted(queries=0, dropped=1, passing=timedelta(seconds=PATIENCE_S))
+    assert set(opened) == {V1}  # by who was served, and by nobody else
 
 
 def test_a_full_queue_drops_and_counts(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
