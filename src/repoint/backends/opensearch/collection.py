@@ -68,6 +68,7 @@ class OpenSearchCollection:
         # An adopted collection is searched elsewhere, and its fields have other names.
         self._place = self._index
         self._vector = VECTOR
+        self._text = "text"
         self._zero: Query = {"term": {"zero": True}}
         self._order: list[Query] = [{"document": {"order": "asc"}}, {"slot": {"order": "asc"}}]
 
@@ -139,7 +140,7 @@ class OpenSearchCollection:
         words = _some_words(text)
         if limit <= 0 or not words:
             return []
-        match: Query = {"match": {"text": {"query": words}}}
+        match: Query = {"match": {self._text: {"query": words}}}
         query: Query = {"bool": {"must": [match], "filter": [self._filled(where)]}}
         found = self._ranked(query, min(limit, MOST))
         return _best([self._hit(*one) for one in found], limit)
