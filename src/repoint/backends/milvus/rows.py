@@ -20,7 +20,7 @@ from pymilvus.milvus_client import IndexParams
 from repoint.backends.milvus.filters import fields
 from repoint.domain.adoption import layout_of, layout_tree
 from repoint.domain.document import Chunk, Entry, digest_of, encoded
-from repoint.domain.errors import UnsupportedError
+from repoint.domain.errors import RowsRefusedError
 from repoint.domain.ids import CollectionName, DocumentId, Fingerprint, Lsn
 from repoint.domain.spec import AnnKind, AnnSpec, Distance
 from repoint.ports.backend import CollectionSpec, FloatMatrix, FloatVector, Hit, StoredBatch
@@ -309,20 +309,19 @@ def fitting(what: str, text: str) -> str:
     """Return a text, sealed, once it is known that Milvus can hold it.
 
     Raises:
-        UnsupportedError: it is too long, or no valid Unicode.
+        RowsRefusedError: it is too long, or no valid Unicode.
     """
     try:
         size = len(text) if text.isascii() else len(text.encode())
     except UnicodeEncodeError as error:
-        raise UnsupportedError(
+        raise RowsRefusedError(
             driver="milvus",
-            what=f"text with half a surrogate pair ({error.reason})",
-            hint="such text is no valid Unicode: correct it at its source",
+            why=f"half a surrogate pair is no text ({error.reason})",
         ) from error
     if size > LONGEST:
-        raise UnsupportedError(
+        raise RowsRefusedError(
             driver="milvus",
-            what=f"{size} bytes in one field ({what})",
-            hint=f"at most {LONGEST:,}: give the release a chunking size",
+            why=f"{size:,} bytes in one field ({what}), at most {LONGEST:,}: "
+            "give the release a chunking size",
         )
     return Sealed(text)
