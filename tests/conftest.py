@@ -5,10 +5,12 @@ name into the summary's table. A server's tests run only if ``REPOINT_<NAME>_URL
 PostgreSQL is started here, wherever its programs are (``repoint.testing.postgres``).
 """
 
+import faulthandler
 import os
 import re
+import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -27,16 +29,17 @@ DEFAULT_DATA: Final = ROOT.parent / "shared" / "data"
 STARTED_HERE: Final = frozenset({"postgres"})
 
 # Timing is not what a property is about, and a busy machine must not turn one red.
-settings.register_profile("dev", max_examples=25, deadline=None)
-settings.register_profile(
-    "ci",
-    max_examples=200,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-settings.register_profile("nightly", max_examples=5_000, deadline=None)
+_ANY_SPEED: Final = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("dev", _ANY_SPEED, max_examples=25)
+settings.register_profile("ci", _ANY_SPEED, max_examples=200, derandomize=True)
+settings.register_profile("nightly", _ANY_SPEED, max_examples=5_000)
 settings.load_profile(os.environ.get("REPOINT_HYPOTHESIS", "dev"))
+
+
+#: A test that did not heed its timeout is ended after as long again, or this.
+_LONGEST_GRACE_S: Final = 60.0
+#: Where a process's last word goes, whatever captures its output.
+_STDERR: Final = pytest.StashKey[int]()
 
 
 class Backends:
@@ -137,12 +140,56 @@ def postgres_url(postgres_server: PostgresServer, postgres_template: str) -> Ite
     postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    assert sys.__stderr__ is not None
+    config.stash[_STDERR] = os.dup(sys.__stderr__.fileno())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    os.close(config.stash[_STDERR])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    _end_what_hangs(item)
+    _require_servers(item)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    _end_what_hangs(item)  # again: whoever told of a failure let go of it
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _end_what_hangs(item: pytest.Item) -> None:
+    """End the process, with every thread's stack, where a timeout cannot end the test.
+
+    An error raised in a test that waits for its threads waits for them, too; and what hangs
+    outside Python hears of no error. The process that hands out tests names the one at which
+    another ended.
+    """
+    limit = _timeout(item)
+    if limit > 0:
+        later = limit + min(limit, _LONGEST_GRACE_S)
+        faulthandler.dump_traceback_later(later, file=item.config.stash[_STDERR], exit=True)
+
+
+def _timeout(item: pytest.Item) -> float:
+    mark = item.get_closest_marker("timeout")
+    if mark is not None:
+        return float(mark.args[0])
+    return float(item.config.getoption("timeout") or item.config.getini("timeout") or 0)
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     names = {_name(mark) for kind in ("backend", "server") for mark in item.iter_markers(kind)}
     item.user_properties += [("backend", name) for name in sorted(names)]
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
+def _require_servers(item: pytest.Item) -> None:
     for mark in item.iter_markers("server"):
         variable = f"REPOINT_{_name(mark).upper()}_URL"
         if _name(mark) not in STARTED_HERE and not os.environ.get(variable):

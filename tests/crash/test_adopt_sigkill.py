@@ -19,7 +19,10 @@ from repoint.testing.team import Team, row_of
 pytestmark = pytest.mark.slow
 
 ROWS = 300
-#: Pages of 20 rows, so that there are many moments between two writes.
+#: The page after those that a process is let finish: it dies in that one, at the latest.
+MORE = 1
+#: Pages of 20 rows, so that there are many moments between two writes. After so many it waits:
+#: however late the kill comes, it comes in time.
 CHILD = """
 import sys
 from repoint.client import Repoint
@@ -30,11 +33,17 @@ scanning.PAGE = 20
 wish = Wish(
     collection="articles", id_field="id", text_field="body", metadata=("topic", "number")
 )
+left = int(sys.argv[2])
+
+def progress(now):
+    global left
+    left -= 1
+    print(now.rows, flush=True)
+    if left == 0:
+        sys.stdin.read()
+
 with Repoint.open(sys.argv[1]) as opened:
-    opened.adopt(
-        "docs", "v1", wish, spec=SPEC,
-        progress=lambda now: print(now.rows, flush=True),
-    )
+    opened.adopt("docs", "v1", wish, spec=SPEC, progress=progress)
 print("complete", flush=True)
 """
 
@@ -59,7 +68,10 @@ def pgvector(
 def killed_after(home: Path, pages: int, *, chance: random.Random) -> str:
     """Kill the process some time after so many pages; return the last line that it printed."""
     with subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(home)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", CHILD, str(home), str(pages + MORE)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as child:
         assert child.stdout is not None
         last = ""

@@ -3,14 +3,18 @@
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from repoint import Repoint
 from repoint.client import Index
+from repoint.operations.rollback import RollbackOptions
+
+#: Only a broken process takes so long to confirm an epoch.
+ENOUGH: Final = timedelta(minutes=2)
 
 CHILD: Final = """
 import json, sys
@@ -75,7 +79,7 @@ def test_every_process_gives_each_key_the_same_release_and_ends_it_with_the_roll
         with serving(home) as one, serving(home) as other:
             assert {answer[0] for answer in asked(one)} == {"v1"}
 
-            report = docs.traffic.canary("v2", share=0.5)
+            report = docs.traffic.canary("v2", share=0.5, ack_timeout=ENOUGH)
 
             assert report.findings[-1].status == "ok"  # both have confirmed it
             here, there = asked(one), asked(other)
@@ -88,14 +92,11 @@ def test_every_process_gives_each_key_the_same_release_and_ends_it_with_the_roll
             assert docs.feedback(str(here[0][3]), clicked=["d1"]).counted
             assert not docs.feedback(str(there[0][3]), clicked=["d1"]).counted
 
-            began = time.monotonic()
-            back = docs.rollback(reason="errors")
-            took = time.monotonic() - began
+            back = docs.rollback(reason="errors", options=RollbackOptions(ack_timeout=ENOUGH))
 
             assert back.verified
             for child in (one, other):
                 assert {(answer[0], answer[1]) for answer in asked(child)} == {("v1", 3)}
-            assert took < 60
         with docs_of(home) as later:
             assert later.search("number 1", key="user-1").epoch == 3
 

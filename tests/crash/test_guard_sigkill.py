@@ -59,12 +59,20 @@ def guard(home: Path, *more: str) -> subprocess.Popen[str]:
     )
 
 
+def told(process: subprocess.Popen[str]) -> str:
+    """Return what it prints until it ends, and do not leave it behind."""
+    with process:
+        try:
+            return process.communicate()[0]
+        finally:
+            process.kill()
+
+
 @pytest.mark.slow
 def test_guards_that_are_killed_leave_one_rollback_and_nothing_half_done(home: Path) -> None:
     began = time.monotonic()
-    dry = guard(home, "--once", "--dry-run", "--json")
-    out, _ = dry.communicate(timeout=60)
-    assert json.loads(out)["decision"]["state"] == "held-back"
+    dry = told(guard(home, "--once", "--dry-run", "--json"))
+    assert json.loads(dry)["decision"]["state"] == "held-back"
     whole = time.monotonic() - began  # about as long as one that goes back takes
     chance = random.Random(41)  # noqa: S311 - when to kill
     for _ in range(KILLS):
@@ -74,9 +82,8 @@ def test_guards_that_are_killed_leave_one_rollback_and_nothing_half_done(home: P
         except subprocess.TimeoutExpired:
             dying.kill()
         dying.communicate()
-    last = guard(home, "--once", "--json")  # the lease of the dead is not waited for
-    out, _ = last.communicate(timeout=60)
-    assert json.loads(out)["look"] is not None
+    last = told(guard(home, "--once", "--json"))  # the lease of the dead is not waited for
+    assert json.loads(last)["look"] is not None
     with Repoint.open(home) as repoint:
         docs = repoint.index("docs")
         history = [move.kind.value for move in docs.history()]

@@ -27,6 +27,8 @@ if sys.stdin.readline() == "store\\n":
     sys.stdin.readline()
 repoint.close()
 """
+#: Seconds that only a broken process lets pass.
+ENOUGH_S: Final = 120
 SPEC: Final = "model: {provider: hashing, dimensions: 32}\n"
 
 
@@ -61,9 +63,9 @@ def test_a_killed_process_loses_only_what_it_had_not_stored(tmp_path: Path) -> N
                 child.stdin.flush()
                 said(child, "stored")
             children[0].send_signal(signal.SIGKILL)
-            children[0].wait(timeout=30)
+            children[0].wait(timeout=ENOUGH_S)
             for child in children[1:]:
-                child.communicate("end\n", timeout=30)
+                child.communicate("end\n", timeout=ENOUGH_S)
         finally:
             for child in children:
                 child.kill()

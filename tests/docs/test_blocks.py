@@ -40,7 +40,7 @@ _PART: Final = re.compile(
 )
 _MARK: Final = re.compile(r"^@@ (?P<step>\d+) (?P<status>\d+)\n", re.MULTILINE)
 _VARIES: Final = (
-    (re.compile(r"\d[\d,]*(\.\d+)? (ms|s|min)\b"), "DURATION"),
+    (re.compile(r"\d[\d,]*(\.\d+)? (ms|s|min|h)\b( \d+ (s|min)\b)?"), "DURATION"),
     (re.compile(r"\d[\d,]*(\.\d+)? rows/s"), "SPEED"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?"), "MOMENT"),
     (re.compile(r"\b[0-9a-f]{12,64}\b"), "FINGERPRINT"),

@@ -4,17 +4,18 @@ import contextlib
 import dataclasses
 import itertools
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
 import numpy as np
 import pytest
 from tests.servers.chroma_team import chroma_started, chroma_url, database_of
+from tests.servers.losing_the_server import loses_nothing
 
 from repoint import Repoint
 from repoint.backends.chroma import ChromaDriver, records
 from repoint.backends.chroma.backend import ChromaBackend
+from repoint.backends.chroma.collection import ChromaCollection
 from repoint.backends.chroma.server import Address, Server
 from repoint.domain.errors import (
     BackendUnavailableError,
@@ -22,8 +23,7 @@ from repoint.domain.errors import (
     FingerprintMismatchError,
 )
 from repoint.domain.ids import DocumentId
-from repoint.domain.release import Release
-from repoint.domain.spec import AnnKind, AnnSpec, ModelSpec, ReleaseSpec
+from repoint.domain.spec import AnnKind, AnnSpec, ModelSpec
 from repoint.ports.backend import Backend
 from repoint.ports.settings import BackendSettings
 from repoint.testing.backend import BackendSuite
@@ -40,7 +40,6 @@ from repoint.testing.collections import (
     query,
     spec,
 )
-from repoint.testing.programs import ProgramServer
 from repoint.testing.story import StorySuite
 from repoint.wiring.clock import SystemClock
 from repoint.wiring.config import CONFIG_FILE, BackendConfig
@@ -279,43 +278,7 @@ def test_a_server_killed_in_the_middle_of_a_sync_loses_nothing(tmp_path: Path) -
         with (home / CONFIG_FILE).open("a", encoding="utf-8") as config:
             config.write(f'\n[backends.main]\nkind = "chroma"\nurl = "{server.url}"\n')
         with Repoint.open(home, keep_in_step=False) as opened:
-            _killed_and_whole(opened, server)
-
-
-def _killed_and_whole(opened: Repoint, server: ProgramServer) -> None:
-    docs = opened.create_index("docs")
-    docs.upsert({"id": f"d{n}", "text": f"note {n} of many"} for n in range(1500))
-    release = docs.create_release("v1", ReleaseSpec(model=MODEL, backend="main"))
-    backend = opened.workspace.drivers.backend("main")
-    with ThreadPoolExecutor(1) as pool:
-        syncing = pool.submit(docs.sync, "v1")
-        while not _some(backend, release):
-            assert not syncing.done()
-        server.kill()
-        with pytest.raises(BackendUnavailableError):
-            syncing.result()
-    server.start()
-    while not _answers(backend):
-        pass
-    docs.delete([f"d{n}" for n in range(0, 1500, 7)])
-    docs.sync("v1")
-    difference = docs.diff("v1")
-    assert difference.clean, difference
-
-
-def _answers(backend: Backend) -> bool:
-    try:
-        return bool(backend.collections())
-    except BackendUnavailableError:
-        return False
-
-
-def _some(backend: Backend, release: Release) -> bool:
-    try:
-        opened = backend.open(release.collection, fingerprint=release.fingerprint)
-    except CollectionMissingError:
-        return False
-    return opened.counts().chunks > 100
+            loses_nothing(opened, server, ChromaCollection, documents=1_500)
 
 
 def test_a_server_that_does_not_answer_is_said_so_without_its_key(

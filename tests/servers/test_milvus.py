@@ -2,11 +2,11 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.servers.losing_the_server import loses_nothing
 from tests.servers.milvus_team import (
     emptied,
     milvus_backend,
@@ -25,7 +25,6 @@ from repoint.domain.errors import (
     UnsupportedError,
 )
 from repoint.domain.ids import CollectionName, DocumentId
-from repoint.domain.release import Release
 from repoint.domain.spec import AnnKind, AnnSpec, HybridSpec, ModelSpec, ReleaseSpec
 from repoint.operations.promote import PromoteOptions
 from repoint.ports.backend import Backend
@@ -43,7 +42,6 @@ from repoint.testing.collections import (
     query,
     spec,
 )
-from repoint.testing.programs import ProgramServer
 from repoint.testing.story import StorySuite
 from repoint.wiring.clock import SystemClock
 from repoint.wiring.config import CONFIG_FILE, BackendConfig
@@ -276,48 +274,14 @@ def test_a_hybrid_release_is_promoted_and_rolled_back(
 
 
 def test_a_server_killed_in_the_middle_of_a_sync_loses_nothing(tmp_path: Path) -> None:
+    from repoint.backends.milvus.collection import MilvusCollection  # noqa: PLC0415 - may not be installed
+
     home = tmp_path / "home"
     Repoint.init(home).close()
     with milvus_started() as server:
         _configure(home, server.url)
         with Repoint.open(home, keep_in_step=False) as opened:
-            _killed_and_whole(opened, server)
-
-
-def _killed_and_whole(opened: Repoint, server: ProgramServer) -> None:
-    docs = opened.create_index("docs")
-    docs.upsert({"id": f"d{n}", "text": f"note {n} of many"} for n in range(3000))
-    release = docs.create_release("v1", ReleaseSpec(model=MODEL, backend="main"))
-    backend = opened.workspace.drivers.backend("main")
-    with ThreadPoolExecutor(1) as pool:
-        syncing = pool.submit(docs.sync, "v1")
-        while not _some(backend, release):
-            assert not syncing.done()
-        server.kill()
-        with pytest.raises(BackendUnavailableError):
-            syncing.result()
-    server.start()
-    while not _answers(backend):
-        pass
-    docs.delete([f"d{n}" for n in range(0, 3000, 7)])
-    docs.sync("v1")
-    difference = docs.diff("v1")
-    assert difference.clean, difference
-
-
-def _answers(backend: Backend) -> bool:
-    try:
-        return bool(backend.collections())
-    except BackendUnavailableError:
-        return False
-
-
-def _some(backend: Backend, release: Release) -> bool:
-    try:
-        opened = backend.open(release.collection, fingerprint=release.fingerprint)
-    except CollectionMissingError:
-        return False
-    return opened.counts().chunks > 100
+            loses_nothing(opened, server, MilvusCollection, documents=3_000)
 
 
 def _configure(home: Path, url: str) -> None:

@@ -16,9 +16,13 @@ from weaviate import WeaviateClient
 from weaviate.classes.rbac import Permissions
 from weaviate.exceptions import InsufficientPermissionsError
 
+from repoint.backends.weaviate.backend import WeaviateBackend
 from repoint.backends.weaviate.names import class_name
 from repoint.client import Repoint
 from repoint.domain.errors import MissingSettingError, NotReadyError
+from repoint.domain.ids import CollectionName
+from repoint.ports.settings import BackendSettings
+from repoint.testing.collections import spec
 from repoint.testing.story import UNMEASURED, bring_in_step, document
 from repoint.wiring.config import CONFIG_FILE
 
@@ -189,6 +193,34 @@ def test_roles_that_are_not_there_or_not_to_be_seen_are_said(
         missing = again.index("docs").grants("v1").missing
     assert missing[-1].privilege == "read_roles"
     assert missing[-1].on == f"role {ROLE}"
+
+
+def test_in_a_class_that_releases_share_one_grant_is_for_every_release(
+    guarded: Peer, admin: WeaviateClient
+) -> None:
+    """And nothing is asked of an alias, which such releases do not have."""
+    key_of(admin, "app", ROLE)
+    backend = WeaviateBackend.from_settings(
+        BackendSettings(
+            name="w",
+            folder=Path(),
+            url=guarded.url,
+            api_key=guarded.key,
+            application_role=ROLE,
+            options={"grpc": guarded.grpc, "strategy": "vector_field"},
+        )
+    )
+    names = [CollectionName(f"docs_objects/docs_v{n}_aaaaaaaaaaaa") for n in (1, 2)]
+    for name in names:
+        backend.create(spec(name=name))
+    asked = backend.gatekeeper().privileges(names, alias="docs")
+    assert {one.on for one in asked} == {"collection Docs_objects"}
+    missing = [one for one in asked if not one.held]
+    assert {(one.role, one.privilege) for one in missing} == {(ROLE, "read_data")}
+    grant(guarded, missing[0].remedy)
+    again = backend.gatekeeper().privileges(names, alias="docs")
+    assert all(one.held for one in again)
+    backend.close()
 
 
 def test_a_server_without_roles_asks_for_nothing(weaviate_peer: Peer) -> None:

@@ -71,6 +71,7 @@ def _capabilities(all_of: Capabilities) -> Json:
         "snapshots": all_of.snapshots,
         "vector_fields": all_of.vector_fields,
         "shares_objects": all_of.shares_objects,
+        "own_objects": all_of.own_objects,
         "distances": [str(distance) for distance in sorted(all_of.distances)],
     }
 

@@ -99,7 +99,8 @@ class RemoteRoute:
             UnconfirmedRouteError: the server has been out of reach for longer than the lease.
         """
         now, answer = self._clock.monotonic(), self._answer
-        if answer is None or now >= self._valid_until:
+        # A last answer may come in while this is being closed, and make it valid again.
+        if answer is None or now >= self._valid_until or self._stop.is_set():
             raise UnconfirmedRouteError(index=self._index, seconds=now - self._valid_until)
         return answer
 

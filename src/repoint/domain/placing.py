@@ -1,7 +1,8 @@
 """Where a release's vectors are: in a collection of their own, or a field of shared objects.
 
-With the vector-field strategy the releases of an index share one physical collection: the
-same objects, each release with a named vector of its own on them. Such a release's
+With the vector-field strategy the releases of an index share one physical collection, each
+release with a named vector of its own: on the same objects, or where a database cannot keep
+what one of them writes apart from another's, on objects of its own. Such a release's
 collection is named ``OBJECTS/FIELD``, so its name alone says both, at any time.
 """
 
@@ -54,10 +55,17 @@ def among_objects(index: IndexName, own: CollectionName) -> CollectionName:
 
     No two indexes share objects, whatever characters of their names a database cannot take.
     """
-    stem = re.sub(r"[^A-Za-z0-9]", "_", index)
-    if stem != index:
-        stem += "_" + blake2b(index.encode(), digest_size=4).hexdigest()
-    return CollectionName(f"{stem}_objects{_BETWEEN}{own}")
+    return CollectionName(f"{_plain(index)}_objects{_BETWEEN}{_plain(own)}")
+
+
+def _plain(name: str) -> str:
+    """Return a name that every database takes, and no two names have."""
+    plain = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    return (
+        plain
+        if plain == name
+        else f"{plain}_{blake2b(name.encode(), digest_size=4).hexdigest()}"
+    )
 
 
 def require_same_objects(release: Release, others: Iterable[Release]) -> None:

@@ -63,17 +63,21 @@ def create(
         state=ReleaseState.CREATED,
         created_at=session.clock.now(),
     )
-    if drivers.backend(whole.backend).capabilities.shares_objects:
+    capabilities = drivers.backend(whole.backend).capabilities
+    if capabilities.shares_objects:
         release = replace(release, collection=among_objects(index, release.collection))
+    shares = capabilities.shares_objects and not capabilities.own_objects
     _require_supported(release, drivers)
     if whole.rerank is not None:
         drivers.reranker(whole.rerank)  # what it cannot take is said now, not at the first sync
-    with session.store.read() as view:
-        require_same_objects(release, view.releases.all(index))
+    if shares:
+        with session.store.read() as view:
+            require_same_objects(release, view.releases.all(index))
     embedding = Embedding(whole.model, drivers.embedder(whole.model), fingerprint)
     probes = probing.measure(embedding)
     with session.store.begin() as tx:
-        require_same_objects(release, tx.releases.all(index))
+        if shares:
+            require_same_objects(release, tx.releases.all(index))
         tx.releases.add(release)
         tx.releases.put_probes(index, release.name, probes)
         tx.audit.append(
@@ -158,7 +162,8 @@ def set_pace(
 def _require_supported(release: Release, drivers: Drivers) -> None:
     capabilities = drivers.backend(release.spec.backend).capabilities
     if release.spec.hybrid is not None and not capabilities.lexical:
-        shared = " of objects that releases share" if capabilities.shares_objects else ""
+        what = "a class" if capabilities.own_objects else "objects"
+        shared = f" of {what} that releases share" if capabilities.shares_objects else ""
         raise UnsupportedError(driver=capabilities.name, what=f"hybrid search{shared}")
     if release.spec.distance not in capabilities.distances:
         raise UnsupportedError(

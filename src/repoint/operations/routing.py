@@ -18,7 +18,6 @@ from typing import Final
 from repoint.domain.document import FieldType
 from repoint.domain.errors import (
     RefusedMoveError,
-    RepointError,
     UnavailableError,
     UnconfirmedRouteError,
 )
@@ -36,6 +35,8 @@ from repoint.ports.store import Store, Transaction
 LEASE: Final = timedelta(seconds=10)
 #: Longest wait for a change before the watcher looks whether it should end.
 _LOOK_S: Final = 0.02
+#: Longest wait for a route that is being opened when the process ends.
+_PATIENCE_S: Final = 5.0
 
 
 class Router:
@@ -64,6 +65,8 @@ class Router:
         self._publishing = threading.Lock()
         self._stop = threading.Event()
         self._watcher: threading.Thread | None = None
+        #: What opens the routes of the newest move; started and replaced by the watcher.
+        self._warmer: threading.Thread | None = None
         self._confirmed_until = 0.0
         self._models = watch
         if watch is not None:
@@ -134,6 +137,8 @@ class Router:
             self._models.close()
         if self._watcher is not None:
             self._watcher.join()
+            if self._warmer is not None:
+                self._warmer.join(timeout=_PATIENCE_S)
             # A store that is out of reach forgets this process when its lease runs out.
             with contextlib.suppress(UnavailableError), self._store.begin() as tx:
                 tx.processes.remove(self._process.id)
@@ -245,17 +250,26 @@ class Router:
                     self._routes.pop(index, None)
                 moved = True
         if moved:
-            threading.Thread(target=self._warm, name="repoint-warm", daemon=True).start()
+            before = self._warmer
+            self._warmer = threading.Thread(
+                target=self._warm, args=(before,), name="repoint-warm", daemon=True
+            )
+            self._warmer.start()
         return moved
 
-    def _warm(self) -> None:
-        """Open the new routes now rather than at the next query, which reports any error."""
+    def _warm(self, before: threading.Thread | None) -> None:
+        """Open the new routes now rather than at the next query, which reports any error.
+
+        Ends after what an earlier move started, so that whoever closes waits for the last.
+        """
         for index in list(self._pointers):
             if not self._stop.is_set():
-                with contextlib.suppress(RepointError):
+                with contextlib.suppress(Exception):
                     route = self._open(index)
                     if route.arms is not None:
                         route.arms.warm()
+        if before is not None:
+            before.join()
 
     def _confirm(self) -> None:
         started = self._clock.monotonic()

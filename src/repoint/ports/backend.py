@@ -59,10 +59,13 @@ class Capabilities:
     adopts: bool = False
     #: Says which grants of its database are missing: ``ports.privileges``.
     privileges: bool = False
-    #: Can put the vectors of an index's releases on the same objects: the option ``strategy``.
+    #: Can keep the releases of an index in one collection, each as a named vector: the option
+    #: ``strategy``.
     vector_fields: bool = False
     #: Does so, as it is set up here; see ``domain.placing``.
     shares_objects: bool = False
+    #: There, each release has objects of its own, and may differ in all that makes them.
+    own_objects: bool = False
     #: Says what has the name that its alias would take: ``ports.naming``.
     names: bool = False
 

@@ -84,10 +84,12 @@ class ModelSuite(CollectionCase):
 
     @given(calls=batches(), wanted=VECTORS, where=FILTERS)
     @settings(
+        deadline=None,
         suppress_health_check=[
+            HealthCheck.too_slow,  # how fast a machine is says nothing of a backend
             HealthCheck.function_scoped_fixture,  # each example has a collection of its own
             HealthCheck.differing_executors,  # one test, a class for each driver
-        ]
+        ],
     )
     def test_any_writes_leave_what_the_model_has(
         self,

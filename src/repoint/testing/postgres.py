@@ -23,7 +23,9 @@ from typing import Final, Self
 
 import psycopg
 
-_PATIENCE_SECONDS: Final = 60.0
+from repoint.testing.ports import free_port
+
+_PATIENCE_SECONDS: Final = 120.0
 #: In the log of a server that began while children of a killed one were still ending.
 _STILL_ATTACHED: Final = "pre-existing shared memory block"
 _USER: Final = "owner"
@@ -61,12 +63,13 @@ class PostgresServer:
         self._durable = durable
         self._folder = Path(tempfile.mkdtemp(prefix="repoint-postgres-"))
         self._user = "nobody" if os.geteuid() == 0 else None
-        self.port = _free_port()
+        self.port = 0
         self.password = secrets.token_hex(12)
         self._process: subprocess.Popen[bytes] | None = None
         self._made = 0
         try:
             self._initialise()
+            self.port = free_port()
             self.start()
         except BaseException as problem:
             self.close()
@@ -161,8 +164,16 @@ class PostgresServer:
         """Make a database and return its name."""
         self._made += 1
         name = f"made{self._made}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        return name
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+            except psycopg.errors.ObjectInUse:
+                # The server hears later than its client that a session has ended.
+                if time.monotonic() > deadline:
+                    raise
+            else:
+                return name
 
     def kill(self) -> None:
         """End it as a power cut would: no shutdown, nothing flushed."""
@@ -203,12 +214,6 @@ class PostgresServer:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _in_use(port: int) -> bool:

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from repoint.testing.ports import free_port
+
 _PATIENCE_SECONDS: Final = 90.0
 
 
@@ -50,7 +52,7 @@ class ProgramServer:
         self._arguments = command
         command(Path(), 0)
         self._folder = Path(tempfile.mkdtemp(prefix="repoint-server-"))
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -135,12 +137,6 @@ def milvus_lite_command(folder: Path, port: int) -> Sequence[str]:
     """Return the command line of milvus-lite as a server."""
     place = ["--data-dir", str(folder), "--host", "127.0.0.1", "--port", str(port)]
     return [program("milvus-lite"), "server", *place]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _in_use(port: int) -> bool:

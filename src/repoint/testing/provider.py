@@ -48,6 +48,11 @@ class Received:
     body: Mapping[str, Json]
 
 
+class _Server(ThreadingHTTPServer):
+    #: Many may connect while one thread has yet to run: none of them is turned away.
+    request_queue_size = 128
+
+
 class Provider:
     """A context: while it is entered, ``url`` answers."""
 
@@ -75,7 +80,7 @@ class Provider:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - inherited
                 """Say nothing on the terminal."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         )

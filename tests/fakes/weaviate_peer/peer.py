@@ -6,7 +6,7 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import grpc
 from tests.fakes.weaviate_peer.access import Access
@@ -14,12 +14,15 @@ from tests.fakes.weaviate_peer.objects import Objects
 from tests.fakes.weaviate_peer.schema import Schema
 from tests.fakes.weaviate_peer.shelves import Shelves
 from weaviate import WeaviateClient
-from weaviate.classes.init import Auth
+from weaviate.classes.init import AdditionalConfig, Auth, Timeout
 from weaviate.proto.v1 import weaviate_pb2_grpc
 
 from repoint.backends.weaviate.backend import WeaviateBackend
 from repoint.backends.weaviate.engine import Address
 from repoint.ports.settings import BackendSettings
+
+#: Seconds that only a broken peer lets pass.
+PATIENCE_S: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +49,16 @@ class Peer:
         return WeaviateClient(
             Address.of(self.url, grpc_url=self.grpc, backend="w").parameters(),
             auth_client_secret=Auth.api_key(self.key) if self.key else None,
+            additional_config=AdditionalConfig(
+                timeout=Timeout(query=PATIENCE_S, insert=PATIENCE_S, init=PATIENCE_S)
+            ),
             skip_init_checks=True,
         )
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
 
 
 class FakeWeaviate:
@@ -64,9 +75,10 @@ class FakeWeaviate:
             (Schema,),
             {"shelves": self.shelves, "access": self.access, "version": self._version},
         )
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), schema)
-        self._http.daemon_threads = True
-        self._thread = Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02})
+        self._http = _Server(("127.0.0.1", 0), schema)
+        self._thread = Thread(
+            target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
         self._thread.start()
         self._grpc = grpc.server(ThreadPoolExecutor(max_workers=8))
         service = Objects(self.shelves, access=self.access)

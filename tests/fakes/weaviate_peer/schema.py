@@ -150,6 +150,7 @@ class Schema(BaseHTTPRequestHandler):
                 assert isinstance(sent, dict)
                 kind = self.shelves.resolved(name)
                 kind.config["description"] = sent["description"]
+                kind.config["vectorConfig"] = _vectors(kind, sent)
                 return 200, kind.config
             case "DELETE", [name]:
                 # An alias is not followed; that nothing was deleted is not said.
@@ -274,15 +275,32 @@ def _whole(sent: dict[str, Json]) -> dict[str, Json]:
     if not vectors:
         made |= {"vectorizer": "none", "vectorIndexType": "hnsw", "vectorIndexConfig": HNSW}
     for one in vectors.values():
-        assert isinstance(one, dict)
-        given = one.get("vectorIndexConfig") or {}
-        assert isinstance(given, dict)
-        one["vectorIndexConfig"] = {**HNSW, **given}
-        one.setdefault("vectorIndexType", "hnsw")
+        _indexed(one)
     given = made["properties"] or []
     assert isinstance(given, list)
     made["properties"] = [_property(one) for one in given]
     return made
+
+
+def _vectors(kind: Class, sent: dict[str, Json]) -> dict[str, Json]:
+    """Return a class's vectors as a change of it leaves them: some more, and none fewer."""
+    given = sent.get("vectorConfig") or {}
+    assert isinstance(given, dict)
+    for name in kind.vectors:
+        if name not in given:
+            raise Refusal(422, f'parse class update: missing config for vector "{name}"')
+    for name, one in given.items():
+        if name not in kind.vectors:
+            _indexed(one)
+    return {**kind.vectors, **{n: one for n, one in given.items() if n not in kind.vectors}}
+
+
+def _indexed(one: Json) -> None:
+    assert isinstance(one, dict)
+    given = one.get("vectorIndexConfig") or {}
+    assert isinstance(given, dict)
+    one["vectorIndexConfig"] = {**HNSW, **given}
+    one.setdefault("vectorIndexType", "hnsw")
 
 
 def _property(given: Json) -> dict[str, Json]:

@@ -143,19 +143,23 @@ def test_what_another_process_forgets_disturbs_no_search(
     backend = LanceBackend(folder)
     reader = backend.open(NAME, fingerprint=SPACE)
     query = SpaceVector(SPACE, vectors()[9])
-    stop = threading.Event()
+    begun, stop = threading.Event(), threading.Event()
     found: set[str] = set()
 
     def search() -> None:
         while not stop.is_set():
             found.update(hit.document for hit in reader.search(query, limit=1))
+            begun.set()
 
     with ThreadPoolExecutor(max_workers=1) as pool:
         searching = pool.submit(search)
-        for number in (7, 8):
-            collection.purge([DocumentId(f"d{number}")])
-            assert collection.forget() == 0
-        stop.set()
+        try:
+            assert begun.wait(60)
+            for number in (7, 8):
+                collection.purge([DocumentId(f"d{number}")])
+                assert collection.forget() == 0
+        finally:
+            stop.set()
         searching.result()
     backend.close()
     assert found == {"d9"}

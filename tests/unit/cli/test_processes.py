@@ -5,8 +5,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from tests.unit.cli.conftest import OTHER_SPEC, Shell
@@ -16,22 +17,40 @@ from repoint.domain.ids import index_name, release_name
 from repoint.wiring.clock import SystemClock
 
 _COMMAND = [sys.executable, "-m", "repoint"]
+#: As the command, but a shell that runs the tests in the background lets its children ignore
+#: Ctrl-C.
+_HEEDING = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("repoint", run_name="__main__", alter_sys=True)
+"""
 
 
-def _start(shell: Shell, *args: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*_COMMAND, "--home", str(shell.home), *args],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "REPOINT_ACTOR": "ana"},
-        # A shell that runs the tests in the background lets its children ignore Ctrl-C.
-        preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 - this process has no threads to fear for
-    )
+class _Start(Protocol):
+    def __call__(self, shell: Shell, *args: str) -> subprocess.Popen[str]: ...
 
 
-def _heed_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+@pytest.fixture
+def start() -> Iterator[_Start]:
+    """Start a command in a process of its own, which ends with the test at the latest."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start_(shell: Shell, *args: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _HEEDING, "--home", str(shell.home), *args],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "REPOINT_ACTOR": "ana"},
+        )
+        started.append(process)
+        return process
+
+    yield start_
+    for process in started:
+        process.kill()
+        with process:  # closes what is read from it, and waits
+            pass
 
 
 def _until(holds: Callable[[], bool], process: subprocess.Popen[str]) -> None:
@@ -58,9 +77,9 @@ def backfilling(docs: Shell) -> Shell:
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_sync_that_is_stopped_loses_nothing(
-    backfilling: Shell, number: int, status: int
+    backfilling: Shell, start: _Start, number: int, status: int
 ) -> None:
-    process = _start(backfilling, "sync", "docs", "v1", "--throttle", "20/s")
+    process = start(backfilling, "sync", "docs", "v1", "--throttle", "1/s")
     with Repoint.open(backfilling.home) as opened:
         _until(lambda: _window_is_open(opened, "v1"), process)
     process.send_signal(number)
@@ -72,9 +91,9 @@ def test_a_sync_that_is_stopped_loses_nothing(
     assert backfilling.json("diff", "docs", "v1")["clean"] is True
 
 
-def test_of_two_operators_at_once_exactly_one_rolls_back(shell: Shell) -> None:
+def test_of_two_operators_at_once_exactly_one_rolls_back(shell: Shell, start: _Start) -> None:
     shell.promoted()
-    both = [_start(shell, "rollback", "docs", "--reason", f"by {n}", "--json") for n in (1, 2)]
+    both = [start(shell, "rollback", "docs", "--reason", f"by {n}", "--json") for n in (1, 2)]
     ended = [(one.communicate(), one.returncode) for one in both]
     statuses = sorted(status for _, status in ended)
     # The other one comes while it is under way (4), or finds nothing left to go back to (3).
@@ -92,9 +111,11 @@ def test_of_two_operators_at_once_exactly_one_rolls_back(shell: Shell) -> None:
     shell.ok("audit", "verify")
 
 
-def test_a_worker_keeps_releases_in_step_until_it_is_told_to_stop(backfilling: Shell) -> None:
+def test_a_worker_keeps_releases_in_step_until_it_is_told_to_stop(
+    backfilling: Shell, start: _Start
+) -> None:
     backfilling.ok("sync", "docs", "v1")
-    worker = _start(backfilling, "worker", "docs")
+    worker = start(backfilling, "worker", "docs")
     with Repoint.open(backfilling.home, keep_in_step=False) as opened:
         docs = opened.index("docs")
         docs.upsert([{"id": "new", "text": "a fresh word"}])
@@ -105,8 +126,10 @@ def test_a_worker_keeps_releases_in_step_until_it_is_told_to_stop(backfilling: S
     assert "nothing is half done" in said
 
 
-def test_a_watched_status_is_drawn_until_ctrl_c_ends_it_well(moved: Shell) -> None:
-    process = _start(moved, "status", "docs", "--watch")
+def test_a_watched_status_is_drawn_until_ctrl_c_ends_it_well(
+    moved: Shell, start: _Start
+) -> None:
+    process = start(moved, "status", "docs", "--watch")
     assert process.stdout is not None
     assert process.stdout.readline().startswith("docs: v2 answers")
     process.send_signal(signal.SIGINT)
@@ -115,8 +138,8 @@ def test_a_watched_status_is_drawn_until_ctrl_c_ends_it_well(moved: Shell) -> No
     assert said == ""
 
 
-def test_a_reader_that_goes_away_ends_a_command_quietly(moved: Shell) -> None:
-    process = _start(moved, "release", "show", "docs", "v1")
+def test_a_reader_that_goes_away_ends_a_command_quietly(moved: Shell, start: _Start) -> None:
+    process = start(moved, "release", "show", "docs", "v1")
     assert process.stdout is not None
     process.stdout.close()
     assert process.stderr is not None

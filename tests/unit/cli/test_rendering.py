@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.unit.cli.conftest import Shell
-from tests.unit.cli.test_routes import line, started
+from tests.unit.cli.test_routes import ENOUGH_S, line, started
 
 from repoint.wiring.clock import SystemClock
 
@@ -92,7 +92,8 @@ def test_watched_a_move_waits_until_the_command_has_succeeded(live: Shell) -> No
     args = ("render", "docs", "--out", "route.json", "--watch", "--on-move", TELL, "--json")
     with started(live, *args) as process:
         assert json.loads(line(process))["release"] == "v2"
-        report = json.dumps(live.json("rollback", "docs", "--reason", "worse"))
+        patient = ("--ack-timeout", str(ENOUGH_S))
+        report = json.dumps(live.json("rollback", "docs", "--reason", "worse", *patient))
         assert "1 of 1 serving processes are on epoch 3" in report
         assert told(live) == ["v2", "v1"]
         done = json.loads(line(process))
@@ -119,6 +120,6 @@ def test_watched_a_command_that_fails_is_named_by_the_move_and_tried_again(
         while json.loads(line(process))["command_status"] != 0:
             pass
         clock = SystemClock()
-        deadline = clock.monotonic() + 30
+        deadline = clock.monotonic() + ENOUGH_S
         while live.json("status", "docs")["processes"][0]["epoch"] != 3:  # type: ignore[index,call-overload]
             assert clock.monotonic() < deadline

@@ -12,6 +12,9 @@ import httpx2
 import pytest
 from tests.unit.cli.conftest import Shell
 
+#: Seconds that only a broken process lets pass.
+ENOUGH_S = 120.0
+
 
 @contextmanager
 def started(shell: Shell, *args: str, killed: bool = False) -> Iterator[subprocess.Popen[str]]:
@@ -28,7 +31,7 @@ def started(shell: Shell, *args: str, killed: bool = False) -> Iterator[subproce
         if killed:
             return
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.communicate(timeout=ENOUGH_S)
         assert process.returncode == 0
     finally:
         process.kill()
@@ -58,7 +61,8 @@ def test_a_watched_route_is_a_line_a_move_and_the_move_waits_for_it(live: Shell)
         first = json.loads(line(process))
         assert (first["release"], first["epoch"]) == ("v2", 2)
         assert serving(live) == ["repoint route --watch"]
-        report = live.json("rollback", "docs", "--reason", "worse")
+        patient = ("--ack-timeout", str(ENOUGH_S))
+        report = live.json("rollback", "docs", "--reason", "worse", *patient)
         second = json.loads(line(process))
         assert (second["release"], second["epoch"]) == ("v1", 3)
         assert "1 of 1 serving processes are on epoch 3" in json.dumps(report)
@@ -76,8 +80,9 @@ def test_a_server_is_ended_by_a_signal_and_leaves_nothing_behind(live: Shell) ->
     with started(live, "serve", "--port", "0", "--json") as process:
         told = "".join(line(process) for _ in range(3))
         url = json.loads(told)["url"]
-        assert httpx2.get(f"{url}/v1/health").json() == {"status": "ok"}
-        assert httpx2.get(f"{url}/v1/indexes/docs/route").json()["release"] == "v2"
+        assert httpx2.get(f"{url}/v1/health", timeout=ENOUGH_S).json() == {"status": "ok"}
+        route = httpx2.get(f"{url}/v1/indexes/docs/route", timeout=ENOUGH_S)
+        assert route.json()["release"] == "v2"
         assert serving(live) == ["repoint serve"]
     assert serving(live) == []
 

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 from tests.unit.cli.conftest import Shell
-from tests.unit.cli.test_routes import started
+from tests.unit.cli.test_routes import ENOUGH_S, started
 
 from repoint.client import Repoint
 from repoint.wiring.clock import SystemClock
@@ -71,7 +71,7 @@ def test_watched_a_change_arrives_and_a_kill_loses_nothing(crm: Shell) -> None:
             return index.status().head
 
         def until(number: int) -> None:
-            deadline = clock.monotonic() + 60
+            deadline = clock.monotonic() + ENOUGH_S
             while head() < number:
                 assert clock.monotonic() < deadline
                 clock.sleep(0.01)

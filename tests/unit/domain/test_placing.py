@@ -45,6 +45,14 @@ def test_indexes_whose_names_differ_in_a_dot_share_no_objects() -> None:
     assert len(set(names)) == 3
 
 
+def test_releases_whose_names_differ_in_a_dot_have_vectors_of_their_own() -> None:
+    """And names that a database takes, which may allow letters, digits and underscores."""
+    own = [CollectionName(f"docs_{one}_0123456789ab") for one in ("v.1", "v-1", "v_1")]
+    fields = [place_of(among_objects(DOCS, one)).vector_field for one in own]
+    assert len(set(fields)) == 3
+    assert all(one is not None and one.replace("_", "").isalnum() for one in fields)
+
+
 def test_the_route_gives_the_collection_and_the_vector_as_one() -> None:
     release = _release(SPEC)
     pointer = Pointer(index=DOCS, epoch=Epoch(3), active=release.name, fallback=None)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from tests.unit.http.conftest import OTHER_KEY, SHOP_KEY, Site
+from tests.unit.http.conftest import ENOUGH_S, OTHER_KEY, SHOP_KEY, Site
 
 from repoint.domain.ids import DocumentId, IndexName
 from repoint.domain.source import SqlSettings
@@ -185,11 +185,11 @@ def test_more_pushes_than_a_server_takes_wait_at_their_sender(
         session: Session, index: IndexName, changes: push.Changes, *, key: str = ""
     ) -> push.Pushed:
         begun.set()
-        go.wait(20)
+        go.wait(ENOUGH_S)
         return take(session, index, changes, key=key)
 
     def send() -> None:
-        with httpx2.Client(timeout=30) as other:
+        with httpx2.Client(timeout=2 * ENOUGH_S) as other:
             answer = other.post(place(site), json=[{"id": "slow", "text": "slow"}])
             statuses.append(answer.status_code)
 
@@ -198,12 +198,12 @@ def test_more_pushes_than_a_server_takes_wait_at_their_sender(
     sender = threading.Thread(target=send)
     try:
         sender.start()
-        assert begun.wait(20)
+        assert begun.wait(ENOUGH_S)
         refused = client.post(place(site), json=[{"id": "d1", "text": "document 1"}])
         assert (refused.status_code, refused.json()["code"]) == (429, "too-many-pushes")
         assert refused.headers["retry-after"] == "1"
         go.set()
-        sender.join(20)
+        sender.join(ENOUGH_S)
         assert statuses == [200]
         assert client.post(place(site), json=[{"id": "d1", "text": "1"}]).status_code == 200
     finally:

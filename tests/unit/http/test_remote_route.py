@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from tests.unit.http.conftest import SHOP_KEY, Site, until
+from tests.unit.http.conftest import ENOUGH_S, SHOP_KEY, Site, until
 
 from repoint.client.remote_route import RemoteRoute
 from repoint.domain.errors import RefusedError, UnavailableError, UnconfirmedRouteError
@@ -20,7 +20,7 @@ def test_it_has_the_route_at_once_and_after_a_move_that_waited_for_it(site: Site
     with RemoteRoute(site.server.url, "docs", watcher="py", on_change=changed.set) as route:
         assert (route.current().release, route.current().epoch) == ("v1", 1)
         report = site.promote()
-        assert changed.wait(20)
+        assert changed.wait(ENOUGH_S)
         assert route.current().tree() == site.docs.routing.service_route().tree()
         found = next(one for one in report.findings if one.check == "processes")
         assert found.status is Status.OK
@@ -48,12 +48,12 @@ def test_what_the_server_refuses_is_raised_at_once(keyed: Site) -> None:
         assert route.current().release == "v1"
 
 
-def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
-    site = Site(tmp_path / "home")
-    url = site.server.url
-    site.close()
-    with pytest.raises(UnavailableError, match="could not be asked"):
-        RemoteRoute(url, "docs")
+def test_a_server_that_is_not_there_is_said() -> None:
+    with socket.socket() as taken:  # by somebody who does not listen
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(UnavailableError, match="could not be asked"):
+            RemoteRoute(url, "docs")
 
 
 def test_a_closed_route_is_given_to_nobody(site: Site) -> None:

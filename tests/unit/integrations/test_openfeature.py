@@ -12,7 +12,7 @@ from openfeature import api
 from openfeature.client import OpenFeatureClient
 from openfeature.event import EventDetails, ProviderEvent
 from openfeature.exception import ErrorCode
-from tests.unit.http.conftest import Site
+from tests.unit.http.conftest import ENOUGH_S, Site
 
 from repoint.domain.errors import UnconfirmedRouteError
 from repoint.domain.ids import IndexName
@@ -64,7 +64,7 @@ def test_a_move_is_an_event_and_waits_for_the_provider(
     flags.add_handler(ProviderEvent.PROVIDER_CONFIGURATION_CHANGED, note)
     flags.get_object_value("docs", {})
     report = site.promote()
-    assert changed.wait(20)
+    assert changed.wait(ENOUGH_S)
     assert told[0].flags_changed == ["docs"]
     after = flags.get_object_details("docs", {})
     assert (after.variant, after.flag_metadata["epoch"]) == ("v2", 2)
@@ -122,9 +122,9 @@ def test_what_cannot_be_confirmed_is_an_error_and_an_event_never_the_old_value(
     routes.cut = True
     found = flags.get_object_details("docs", {})
     assert (found.value, found.error_code) == ({}, ErrorCode.GENERAL)
-    assert stale.wait(20)
+    assert stale.wait(ENOUGH_S)
     flags.add_handler(ProviderEvent.PROVIDER_READY, lambda _: ready.set())
     routes.cut = False
     assert flags.get_object_details("docs", {}).variant == "v1"
-    assert ready.wait(20)
+    assert ready.wait(ENOUGH_S)
     api.clear_providers()

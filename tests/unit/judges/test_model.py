@@ -61,7 +61,7 @@ def opened(provider: Provider, **changed: object) -> Chat:
         "model": "judge-1",
         "url": provider.url,
         "api_key_env": "JUDGE_KEY",
-        "remote": RemoteSettings(timeout=0.5, patience=2.0),
+        "remote": RemoteSettings(timeout=60, patience=2.0),
         **changed,
     }
     return Chat(ChatSettings(**settings), clock=SystemClock())  # type: ignore[arg-type]  # as given
@@ -194,7 +194,6 @@ def test_a_fence_around_the_json_is_taken_off(provider: Provider, chat: Chat) ->
         ([Reply(status=503, body=b"overloaded")] * 2, UnavailableError),
         ([Reply(status=429)] * 2, RateLimitedError),
         ([Reply(status=429, headers={"Retry-After": "3600"})], RateLimitedError),
-        ([Reply(stalled=True)] * 2, UnavailableError),
         ([Reply(cut_off=True, body=b"{")] * 2, UnavailableError),
         ([Reply(status=400, body=b"too long")], InputRejectedError),
         ([Reply(status=413)], InputRejectedError),
@@ -209,6 +208,14 @@ def test_each_failure_of_the_server_is_its_own_error(
     with pytest.raises(kind):
         ModelJudge(chat).judge("q", ANSWER, PASSAGES)
     assert len(provider.received) == len(replies)
+
+
+def test_a_server_that_says_nothing_is_unavailable(provider: Provider) -> None:
+    provider.reply(*[Reply(stalled=True)] * 2)
+    chat = opened(provider, remote=RemoteSettings(timeout=0.05))
+    with pytest.raises(UnavailableError, match="did not answer within"):
+        ModelJudge(chat).judge("q", ANSWER, PASSAGES)
+    chat.close()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tests.unit.operations.test_routing import Wire
 from repoint.domain.errors import ModelChangedError
 from repoint.domain.ids import ProcessId, ReleaseName
 from repoint.domain.readiness import Status
-from repoint.operations import check, status
+from repoint.operations import check, model_watch, status
 from repoint.operations.model_watch import ModelWatch, ProbeSettings
 from repoint.operations.routing import Router
 from repoint.operations.spaces import Spaces
@@ -35,12 +35,16 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 
 def watch_on(
-    stage: Stage, *, stops: bool = False, every: timedelta = timedelta(minutes=10)
+    stage: Stage,
+    *,
+    stops: bool = False,
+    every: timedelta = timedelta(minutes=10),
+    host: str = "here",
 ) -> ModelWatch:
     return ModelWatch(
         stage.store,
         clock=stage.clock,
-        host="here",
+        host=host,
         actor=OWNER,
         settings=ProbeSettings(every=every, stops=stops, delay=ASLEEP),
     )
@@ -113,7 +117,7 @@ def test_an_alarm_ends_when_the_same_machine_finds_the_model_as_it_was(stage: St
     router.resolve(INDEX)
     stage.model("v1").changed = True
     watch.look()
-    elsewhere = ModelWatch(stage.store, clock=stage.clock, host="there", actor=OWNER)
+    elsewhere = watch_on(stage, host="there")
     elsewhere.serve(INDEX, router.resolve(INDEX).space)
     elsewhere.look()
     assert alarms(stage) == ["v1 query-model here", "v1 query-model there"]
@@ -205,7 +209,11 @@ def test_never_means_never(stage: Stage) -> None:
     router.close()
 
 
-def test_the_thread_looks_by_itself_and_ends_with_its_process(stage: Stage) -> None:
+def test_the_thread_looks_by_itself_and_ends_with_its_process(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_watch, "_PATIENCE_S", 60.0)
+    before = set(threading.enumerate())
     stage.model("v1").changed = True
     seen = threading.Event()
     watch = ModelWatch(
@@ -218,6 +226,6 @@ def test_the_thread_looks_by_itself_and_ends_with_its_process(stage: Stage) -> N
     watch.withdrawing(lambda _: seen.set())
     watch.serve(INDEX, stage.space("v1"))
 
-    assert seen.wait(timeout=30)
+    assert seen.wait(timeout=60)
     watch.close()
-    assert not [one for one in threading.enumerate() if one.name == "repoint-probes"]
+    assert not set(threading.enumerate()) - before

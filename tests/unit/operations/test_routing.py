@@ -14,8 +14,9 @@ from repoint.domain.errors import (
     UnconfirmedRouteError,
 )
 from repoint.domain.ids import Epoch, IndexName
+from repoint.domain.release import Release
 from repoint.operations.routing import Router
-from repoint.operations.spaces import Spaces
+from repoint.operations.spaces import Space, Spaces
 from repoint.ports.store import ChangeFeed, Store, Transaction
 from repoint.testing.clock import FrozenClock
 from repoint.testing.stage import INDEX, Stage, document
@@ -29,6 +30,7 @@ class ToldFeed:
     def __init__(self) -> None:
         self.news = threading.Semaphore(0)
         self.looked = threading.Semaphore(0)
+        self.closed = threading.Event()
 
     def changed(self, *, timeout: float) -> bool:
         del timeout
@@ -37,6 +39,7 @@ class ToldFeed:
 
     def close(self) -> None:
         """Hold nothing."""
+        self.closed.set()
 
 
 class Wire:
@@ -224,6 +227,31 @@ def test_a_router_that_was_closed_left_the_registry(promoted: Stage, router: Rou
     router.close()
     with promoted.store.read() as view:
         assert [one for one in view.processes.all() if one.serves] == []
+
+
+def test_closing_waits_for_a_route_that_is_being_opened(
+    promoted: Stage, router: Router, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it opens with is closed after it: it must not be at it any more."""
+    router.resolve(INDEX)
+    begun, opened, left = threading.Event(), threading.Event(), list[bool]()
+    real = Spaces.open
+
+    def held(spaces: Spaces, release: Release) -> Space:
+        begun.set()
+        wire.feed.closed.wait(30)  # the router is being closed
+        try:
+            return real(spaces, release)
+        finally:
+            opened.set()
+
+    promoted.rollback()
+    monkeypatch.setattr(Spaces, "open", held)
+    wire.tell()
+    assert begun.wait(30)
+    wire.before_begin = lambda: left.append(opened.is_set())
+    router.close()
+    assert left == [True]
 
 
 def test_a_field_that_came_later_is_known_after_a_fresh_look(

@@ -19,6 +19,8 @@ from repoint.testing.stage import INDEX
 from repoint.testing.stage import Stage as Theatre
 
 V1, V2 = ReleaseName("v1"), ReleaseName("v2")
+#: Looks of five milliseconds that only a broken shadow needs.
+LOOKS = 12_000
 
 
 class Desk:
@@ -51,7 +53,7 @@ class Desk:
         """Return v2's tally once it has these counts, so much time passing between looks."""
         patience = threading.Event()
         found = Tally()
-        for _ in range(2_000):
+        for _ in range(LOOKS):
             self.stage.clock.advance(passing)
             self.meter.flush()
             found = telemetry.totals(self.stage.session, INDEX).of(V2, Arm.SHADOW)
@@ -96,7 +98,7 @@ def test_a_shadow_of_the_same_vectors_agrees_wholly(stage: Theatre) -> None:
     desk.serve(by=twin)
     desk.quiet()
     patience, found = threading.Event(), Tally()
-    for _ in range(2_000):
+    for _ in range(LOOKS):
         desk.meter.flush()
         found = telemetry.totals(stage.session, INDEX).of(twin.release, Arm.SHADOW)
         if found.count(Count.QUERIES):

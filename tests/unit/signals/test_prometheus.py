@@ -20,7 +20,14 @@ from repoint.domain.errors import (
 )
 from repoint.signals.prometheus import Prometheus
 
-TEN: timedelta = timedelta(seconds=10)
+ENOUGH: timedelta = timedelta(seconds=60)
+
+
+class _Threads(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Let a client that had no more patience be."""
 
 
 class Server:
@@ -40,7 +47,7 @@ class Server:
                 parts = urlsplit(self.path)
                 query = parse_qs(parts.query).get("query", [""])[0]
                 server.asked.append((parts.path, query, self.headers.get("Authorization", "")))
-                server.stalled.wait(5)
+                server.stalled.wait()
                 self.send_response(server.status)
                 for name, value in server.headers.items():
                     self.send_header(name, value)
@@ -50,8 +57,7 @@ class Server:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - inherited
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Threads(("127.0.0.1", 0), Handler)
         self._thread = Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         )
@@ -66,7 +72,7 @@ class Server:
         self.body = json.dumps({"status": "success", "data": data}).encode()
 
     def ask(self, query: str = "up", *, token_env: str = "") -> float | None:
-        return Prometheus().value(self.url, query, token_env=token_env, timeout=TEN)
+        return Prometheus().value(self.url, query, token_env=token_env, timeout=ENOUGH)
 
     def close(self) -> None:
         self.stalled.set()
@@ -148,9 +154,9 @@ def test_a_server_that_is_down_busy_or_silent_is_unavailable(server: Server) -> 
     with pytest.raises(UnavailableError, match="did not answer within"):
         Prometheus().value(server.url, "up", token_env="", timeout=timedelta(milliseconds=50))
     with pytest.raises(UnavailableError, match="could not be asked"):
-        Prometheus().value("http://127.0.0.1:1", "up", token_env="", timeout=TEN)
+        Prometheus().value("http://127.0.0.1:1", "up", token_env="", timeout=ENOUGH)
     with pytest.raises(BadInputError, match="no address"):
-        Prometheus().value("http://host:abc", "up", token_env="", timeout=TEN)
+        Prometheus().value("http://host:abc", "up", token_env="", timeout=ENOUGH)
 
 
 def test_a_server_that_trickles_is_waited_for_no_longer_than_one_that_is_silent() -> None:

@@ -1,15 +1,13 @@
 """What is PostgreSQL's own: connections that break, servers that die, clocks, upgrades."""
 
-import multiprocessing
 import os
-import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -54,7 +52,7 @@ from repoint.wiring.clock import SystemClock
 
 pytestmark = pytest.mark.server("postgres")
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 BRIEFLY = timedelta(milliseconds=200)
 LONG = timedelta(seconds=PATIENCE_SECONDS)
 
@@ -131,7 +129,9 @@ def test_the_log_is_partitioned_and_each_index_is_in_one_part(
     assert kind == [("p",)]
 
 
-def python(source: str, *arguments: object, stdin: int) -> subprocess.Popen[str]:
+def python(
+    source: str, *arguments: object, stdin: int = subprocess.DEVNULL
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", source, *map(str, arguments)],
         stdin=stdin,
@@ -140,6 +140,16 @@ def python(source: str, *arguments: object, stdin: int) -> subprocess.Popen[str]
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
+
+
+def said(*children: subprocess.Popen[str]) -> list[tuple[str, str]]:
+    """Return what they wrote once they have ended, and leave none of them behind."""
+    try:
+        return [child.communicate() for child in children]
+    finally:
+        for child in children:
+            child.kill()
+            child.communicate()
 
 
 def test_processes_that_open_a_new_store_at_once_all_get_it(
@@ -160,7 +170,7 @@ store.close()
     children = [python(source, url, stdin=read) for _ in range(4)]
     os.close(read)
     os.close(write)  # the end of their input: all go on together
-    answers = [child.communicate(timeout=PATIENCE_SECONDS) for child in children]
+    answers = said(*children)
 
     assert [err for _, err in answers] == [""] * 4
     assert sorted(int(out) for out, _ in answers) == [1, 2, 3, 4]
@@ -378,20 +388,21 @@ def enter(store: PostgresStore) -> StoreUnavailableError | None:
 def test_a_writer_that_was_stopped_does_not_hold_the_lock_for_ever(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "IDLE_TIMEOUT", BRIEFLY)
+    def write_while() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(postgres, "IDLE_TIMEOUT", BRIEFLY)
+            stopped = stack.enter_context(store.begin())
+        with suppress(StoreUnavailableError):  # the server may have ended it by now
+            stopped.log.append(DOCS, [document("from the stopped one")], at=NOW)
+        with another.begin() as other:  # waits until the server has ended the first
+            other.log.append(DOCS, [document("a"), document("b")], at=NOW)
+        stopped.log.append(DOCS, [document("again")], at=NOW)
+
     with opened(postgres_url) as store, opened(postgres_url) as another:
         with_index(store)
-        with pytest.raises(StoreUnavailableError):
-            write_while(another, store)
+        with pytest.raises(StoreUnavailableError), ExitStack() as stack:
+            write_while()
         assert head(another) == 2
-
-
-def write_while(another: PostgresStore, store: PostgresStore) -> None:
-    with store.begin() as tx:
-        tx.log.append(DOCS, [document("from the stopped one")], at=NOW)
-        with another.begin() as other:  # waits until the server ended the first
-            other.log.append(DOCS, [document("a"), document("b")], at=NOW)
-        tx.log.append(DOCS, [document("again")], at=NOW)
 
 
 def test_an_error_half_way_cannot_be_passed_over(store: PostgresStore) -> None:
@@ -647,47 +658,58 @@ def test_a_feed_waits_for_a_server_that_is_away(postgres_server: PostgresServer)
         assert feed.changed(timeout=PATIENCE_SECONDS)
 
 
-def test_closing_a_feed_frees_its_watcher(store: PostgresStore) -> None:
-    feed = store.watch()
-    feed.changed(timeout=0)
-    with ThreadPoolExecutor(1) as pool:
-        watching = pool.submit(feed.changed, timeout=PATIENCE_SECONDS)
-        feed.close()
-        assert watching.result(PATIENCE_SECONDS / 2) is False
-    with pytest.raises(RuntimeError):
+class NotedClock(SystemClock):
+    """Tells that somebody asked it for the time, as who begins to wait does."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+
+    def monotonic(self) -> float:
+        self.asked.set()
+        return super().monotonic()
+
+
+def test_closing_a_feed_frees_its_watcher(postgres_url: str) -> None:
+    clock = NotedClock()
+    with ThreadPoolExecutor(1) as pool, opened(postgres_url, clock=clock) as store:
+        feed = store.watch()
         feed.changed(timeout=0)
+        clock.asked.clear()
+        watching = pool.submit(feed.changed, timeout=2 * PATIENCE_SECONDS)
+        assert clock.asked.wait(PATIENCE_SECONDS)
+        feed.close()
+        assert watching.result(PATIENCE_SECONDS) is False
+        with pytest.raises(RuntimeError):
+            feed.changed(timeout=0)
 
 
 # Servers and processes that die
 
 
-def append_for_ever(url: str, told: int) -> None:
-    with opened(url) as store, os.fdopen(told, "w") as out:
-        for n in range(1_000_000):
-            with store.begin() as tx:
-                done = tx.log.append(DOCS, [document(f"{told}-{n}")], at=NOW)
-            out.write(f"{done.head}\n")
-            out.flush()
+APPENDS = """
+import sys
+from itertools import count
+from repoint.stores.sql.postgres import PostgresStore
+from repoint.testing.store_samples import DOCS, NOW, document
+from repoint.wiring.clock import SystemClock
+store = PostgresStore.open(sys.argv[1], clock=SystemClock())
+for n in count():
+    with store.begin() as tx:
+        done = tx.log.append(DOCS, [document(f"{sys.argv[2]}-{n}")], at=NOW)
+    print(done.head, flush=True)
+"""
 
 
 def test_what_was_acknowledged_survives_the_death_of_the_writer(postgres_url: str) -> None:
     with opened(postgres_url) as store:
         with_index(store)
         acknowledged: list[int] = []
-        for _ in range(3):
-            read, write = os.pipe()
-            child = multiprocessing.get_context("fork").Process(
-                target=append_for_ever, args=(postgres_url, write)
-            )
-            child.start()
-            os.close(write)
-            with os.fdopen(read) as lines:
-                acknowledged += [int(lines.readline()) for _ in range(20)]
-                assert child.pid is not None
-                os.kill(child.pid, signal.SIGKILL)
-                acknowledged += [int(line) for line in lines if line.endswith("\n")]
-            child.join(PATIENCE_SECONDS)
-            child.close()
+        for round_ in range(3):
+            with python(APPENDS, postgres_url, round_) as child:
+                assert child.stdout is not None
+                acknowledged += [int(child.stdout.readline()) for _ in range(20)]
+                child.kill()
+                acknowledged += [int(line) for line in child.stdout if line.endswith("\n")]
         with store.begin() as tx:  # waits until the server gave up the dead one's lock
             rows = tx.log.rows(DOCS, above=ZERO, upto=Lsn(10**9))
             at_head = tx.log.head(DOCS)
@@ -696,24 +718,36 @@ def test_what_was_acknowledged_survives_the_death_of_the_writer(postgres_url: st
     assert set(acknowledged) <= {int(row.lsn) for row in rows}
 
 
-def append_one(store: PostgresStore) -> None:
+#: In a process without threads, which alone may fork: another's may hold any lock.
+FORKS = """
+import multiprocessing, sys
+from contextlib import closing
+from repoint.stores.sql.postgres import PostgresStore
+from repoint.testing.store_samples import DOCS, NOW, document, with_documents
+from repoint.wiring.clock import SystemClock
+
+def append_one(store):
     with store.begin() as tx:
         tx.log.append(DOCS, [document("from the child")], at=NOW)
     store.close()
 
-
-def test_a_forked_child_uses_connections_of_its_own(store: PostgresStore) -> None:
+with closing(PostgresStore.open(sys.argv[1], clock=SystemClock())) as store:
     with_documents(store, 1)
     with closing(store.watch()) as feed, store.read() as view:
         feed.changed(timeout=0)
         child = multiprocessing.get_context("fork").Process(target=append_one, args=(store,))
         child.start()
-        child.join(PATIENCE_SECONDS)
+        child.join()
         assert child.exitcode == 0
-        assert feed.changed(timeout=PATIENCE_SECONDS)
+        assert feed.changed(timeout=60)
         assert view.log.head(DOCS) == 1
     with store.begin() as tx:
-        assert tx.log.append(DOCS, [document("from the parent")], at=NOW).head == 3
+        print(tx.log.append(DOCS, [document("from the parent")], at=NOW).head)
+"""
+
+
+def test_a_forked_child_uses_connections_of_its_own(postgres_url: str) -> None:
+    assert said(python(FORKS, postgres_url)) == [("3\n", "")]
 
 
 # Clocks
@@ -741,7 +775,7 @@ def test_a_machine_whose_clock_is_off_tells_the_servers_time(
         assert isinstance(answered, datetime)
         bound = store.clock.bound
 
-    assert bound < timedelta(seconds=5)
+    # However long the look took that it rests on: no moment it tells is further off.
     assert asked - bound <= told <= answered + bound
 
 

@@ -1,5 +1,7 @@
 """Weaviate: each release's vectors in a class of their own, the alias an alias of Weaviate's.
 
+Or the releases of an index in one class, each under a vector's name of its own.
+
 It needs a server of version 1.33 or newer. The client library comes with the extra
 ``weaviate``; without it this package can still say what the backend can do.
 """
@@ -26,6 +28,8 @@ CAPABILITIES: Final = Capabilities(
     adopts=True,
     privileges=True,
     names=True,
+    vector_fields=True,
+    own_objects=True,
 )
 
 

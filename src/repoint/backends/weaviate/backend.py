@@ -8,7 +8,7 @@ from dataclasses import replace
 from weaviate import WeaviateClient
 from weaviate.exceptions import UnexpectedStatusCodeError
 
-from repoint.backends.weaviate import CAPABILITIES
+from repoint.backends.weaviate import CAPABILITIES, entries
 from repoint.backends.weaviate.adopting import WeaviateAdopter
 from repoint.backends.weaviate.classes import (
     Seen,
@@ -30,6 +30,8 @@ from repoint.backends.weaviate.naming import (
     place_of,
 )
 from repoint.backends.weaviate.options import Options
+from repoint.backends.weaviate.shared import SharedWeaviateCollection
+from repoint.domain import placing
 from repoint.domain.errors import (
     AlreadyExistsError,
     CollectionMissingError,
@@ -37,6 +39,7 @@ from repoint.domain.errors import (
     UnsupportedError,
 )
 from repoint.domain.ids import CollectionName, Fingerprint
+from repoint.domain.placing import Place
 from repoint.ports.backend import Capabilities, CollectionSpec
 from repoint.ports.settings import BackendSettings
 
@@ -73,11 +76,16 @@ class WeaviateBackend:
     def capabilities(self) -> Capabilities:
         """What it can do; an alias would move every tenant at once, so one tenant has none.
 
-        Nor is a class of a team's adopted for one of its tenants.
+        Nor is a class of a team's adopted for one of its tenants. Where releases share a
+        class, an alias would name all of them and so none, words would be weighed over the
+        texts of all, and a team's class is adopted through another table.
         """
-        if self._options.tenant:
-            return replace(CAPABILITIES, aliases=False, adopts=False, names=False)
-        return CAPABILITIES
+        able = CAPABILITIES
+        if self._options.tenant or self._options.shares:
+            able = replace(able, aliases=False, adopts=False, names=False)
+        if self._options.shares:
+            able = replace(able, shares_objects=True, lexical=False)
+        return able
 
     def create(self, spec: CollectionSpec) -> WeaviateCollection:
         """Make the collection, or open it when it is already there.
@@ -86,8 +94,13 @@ class WeaviateBackend:
             AlreadyExistsError: an alias, or a name that differs in case alone, is in the way.
         """
         check(spec)
+        self._refuse_words(spec)
 
         def create(client: WeaviateClient) -> None:
+            place = self._place(client, spec.name)
+            if place.vector_field is not None:
+                entries.make(client, place, spec, replicas=self._options.replicas)
+                return
             if self._seen(client, spec.name) is None:
                 self._make(client, spec)
             if self._options.tenant:
@@ -102,24 +115,32 @@ class WeaviateBackend:
     def open(self, name: CollectionName, *, fingerprint: Fingerprint) -> WeaviateCollection:
         """Open a collection whose class carries this fingerprint."""
 
-        def read(client: WeaviateClient) -> Seen:
+        def read(client: WeaviateClient) -> tuple[Place, CollectionSpec | None]:
+            place = self._place(client, name)
+            if place.vector_field is not None:
+                return place, entries.require(client, place, name).spec
             seen = look(client, name)
             if seen.spec is not None:
                 self._require_tenancy(seen, name)
                 require_tenant(client, name, self._options.tenant)
-            return seen
+            return place, seen.spec
 
-        spec = self._engine.run(read, about=name).spec
+        place, spec = self._engine.run(read, about=name)
         if spec is None or spec.fingerprint != fingerprint:
             raise FingerprintMismatchError(
                 collection=name, expected=fingerprint, found=spec.fingerprint if spec else None
             )
         if spec.adopted is not None:
             return self.adopter().opened(name)
+        if place.vector_field is not None:
+            return SharedWeaviateCollection(spec=spec, place=place, engine=self._engine)
         return WeaviateCollection(spec=spec, engine=self._engine, tenant=self._options.tenant)
 
     def drop(self, name: CollectionName) -> None:
         """Delete a collection's class; of one that has tenants, our tenant alone.
+
+        Of a class that releases share, a release's objects alone go, and the class with the
+        last one.
 
         Raises:
             UnsupportedError: an alias points at it, which Weaviate would leave behind, or it
@@ -127,6 +148,10 @@ class WeaviateBackend:
         """
 
         def drop(client: WeaviateClient) -> None:
+            place = self._place(client, name)
+            if place.vector_field is not None:
+                entries.drop(client, place)
+                return
             seen = self._seen(client, name)
             if seen is None:
                 return
@@ -154,17 +179,22 @@ class WeaviateBackend:
         self._engine.run(drop, about=name)
 
     def collections(self) -> Sequence[CollectionName]:
-        """Return the names of the classes that carry a spec of ours, sorted."""
+        """Return the names of classes and of releases in them that carry a spec of ours."""
 
         def read(client: WeaviateClient) -> list[CollectionName]:
-            return sorted(
+            classes = client.collections.list_all(simple=False)
+            own = [
                 found
-                for name, config in client.collections.list_all(simple=False).items()
+                for name, config in classes.items()
                 if (found := name_of(config.description)) and class_name(found) == name
                 if config.multi_tenancy_config.enabled == bool(self._options.tenant)
                 if not self._options.tenant
                 or client.collections.use(name).tenants.exists(self._options.tenant)
-            )
+            ]
+            if self._options.tenant:
+                return sorted(own)
+            among = (entries.names(client, one.description) for one in classes.values())
+            return sorted([*own, *(name for names in among for name in names)])
 
         return self._engine.run(read, about="the collections")
 
@@ -176,6 +206,12 @@ class WeaviateBackend:
                 case of its first letter alone.
             CollectionMissingError: there is no such collection.
         """
+        if self._options.shares or placing.place_of(name).vector_field is not None:
+            raise UnsupportedError(
+                driver="weaviate",
+                what="an alias of a class that releases share",
+                hint="the route says which vector to ask: repoint route",
+            )
         if self._options.tenant:
             raise UnsupportedError(
                 driver="weaviate",
@@ -242,6 +278,21 @@ class WeaviateBackend:
     def close(self) -> None:
         """Close the client; collections stay."""
         self._engine.close()
+
+    def _place(self, client: WeaviateClient, name: CollectionName) -> Place:
+        """Return where a release is; names that do not say which class have the backend's."""
+        place = placing.place_of(name)
+        if place.vector_field is not None or not self._options.shares:
+            return place
+        return place if self._seen(client, name) else Place(entries.OBJECTS, name)
+
+    def _refuse_words(self, spec: CollectionSpec) -> None:
+        if spec.lexical and not self.capabilities.lexical:
+            raise UnsupportedError(
+                driver="weaviate",
+                what="hybrid search in a class that releases share",
+                hint="a table [backends.NAME] without strategy = vector_field has it",
+            )
 
     def _seen(self, client: WeaviateClient, name: CollectionName) -> Seen | None:
         try:

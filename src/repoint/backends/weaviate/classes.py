@@ -23,7 +23,7 @@ from weaviate.exceptions import UnexpectedStatusCodeError
 from repoint.backends.weaviate.filters import PART
 from repoint.backends.weaviate.names import class_name, kind_of, vector_name
 from repoint.domain.adoption import layout_of, layout_tree
-from repoint.domain.document import FieldType
+from repoint.domain.document import FieldType, Json
 from repoint.domain.errors import CollectionMissingError, UnsupportedError
 from repoint.domain.ids import CollectionName, Fingerprint
 from repoint.domain.spec import AnnKind, AnnSpec, Distance
@@ -31,6 +31,8 @@ from repoint.ports.backend import CollectionSpec
 
 #: The LSN of an emptied slot; no chunk has it.
 GUARD: Final = "guard"
+#: Whose an object is, in a class that releases share.
+RELEASE: Final = "release"
 #: What repoint knows of an object of a team's.
 NOTE: Final = "note"
 #: With a condition that lets fewer chunks pass than this, the graph's vectors are compared
@@ -90,17 +92,17 @@ def make(
     )
     client.collections.create(
         class_name(spec.name),
-        description=_written(spec),
+        description=json.dumps({"repoint": tree_of(spec)}, separators=(",", ":")),
         vector_config=[
             Configure.Vectors.self_provided(
-                name=vector_name(spec.fingerprint), vector_index_config=_index(spec)
+                name=vector_name(spec.fingerprint), vector_index_config=index_of(spec)
             )
         ],
         # Without a list of its own words, none is left out of what may be looked for.
         inverted_index_config=Configure.inverted_index(stopwords_preset=StopwordsPreset.NONE),
         multi_tenancy_config=tenancy if has_tenants else None,
         replication_config=Configure.replication(factor=replicas) if replicas else None,
-        properties=_properties(spec),
+        properties=properties_of(spec),
     )
 
 
@@ -210,7 +212,8 @@ def note_properties(prefix: str) -> list[Property]:
     ]
 
 
-def _properties(spec: CollectionSpec) -> list[Property]:
+def properties_of(spec: CollectionSpec) -> list[Property]:
+    """Return what every class of ours has, before any metadata field."""
     plain = [
         Property(name=name, data_type=kind, index_filterable=False, index_searchable=False)
         for name, kind in (
@@ -247,7 +250,8 @@ def _properties(spec: CollectionSpec) -> list[Property]:
     ]
 
 
-def _index(spec: CollectionSpec) -> VectorIndexConfigCreate:
+def index_of(spec: CollectionSpec) -> VectorIndexConfigCreate:
+    """Return how the vectors of a release are indexed."""
     distance = _DISTANCES[spec.distance]
     # A server may be set to compress what does not say otherwise: scores would change.
     exact = Configure.VectorIndex.Quantizer.none()
@@ -269,30 +273,29 @@ def _whole(given: Mapping[str, float], name: str) -> int | None:
     return None if value is None else int(value)
 
 
-def _written(spec: CollectionSpec) -> str:
+def tree_of(spec: CollectionSpec) -> dict[str, Json]:
+    """Return a spec as the database keeps it."""
     adopted = {"adopted": layout_tree(spec.adopted)} if spec.adopted is not None else {}
-    tree = {
-        "repoint": {
-            "name": spec.name,
-            "fingerprint": spec.fingerprint,
-            "dimensions": spec.dimensions,
-            "distance": spec.distance.value,
-            "lexical": spec.lexical,
-            "ann": {
-                "kind": spec.ann.kind.value,
-                "build": dict(spec.ann.build),
-                "search": dict(spec.ann.search),
-            },
-            **adopted,
-        }
+    return {
+        "name": spec.name,
+        "fingerprint": spec.fingerprint,
+        "dimensions": spec.dimensions,
+        "distance": spec.distance.value,
+        "lexical": spec.lexical,
+        "ann": {
+            "kind": spec.ann.kind.value,
+            "build": dict(spec.ann.build),
+            "search": dict(spec.ann.search),
+        },
+        **adopted,
     }
-    return json.dumps(tree, separators=(",", ":"))
 
 
-def _read(config: CollectionConfig, name: CollectionName) -> CollectionSpec | None:
+def spec_of(written: str | None) -> CollectionSpec | None:
+    """Return the spec that a description carries, None if it is none of ours."""
     try:
-        tree = json.loads(config.description or "")["repoint"]
-        spec = CollectionSpec(
+        tree = json.loads(written or "")["repoint"]
+        return CollectionSpec(
             name=CollectionName(tree["name"]),
             fingerprint=Fingerprint(tree["fingerprint"]),
             dimensions=tree["dimensions"],
@@ -306,6 +309,12 @@ def _read(config: CollectionConfig, name: CollectionName) -> CollectionSpec | No
             adopted=layout_of(tree["adopted"]) if "adopted" in tree else None,
         )
     except (KeyError, ValueError, TypeError):
+        return None
+
+
+def _read(config: CollectionConfig, name: CollectionName) -> CollectionSpec | None:
+    spec = spec_of(config.description)
+    if spec is None:
         return None
     # A description can be edited; the vectors' name cannot.
     has_vectors = vector_name(spec.fingerprint) in (config.vector_config or {})

@@ -93,9 +93,7 @@ class WeaviateCollection:
             for name in sorted(needed - self._fields):
                 self._add(client, name)
             standing = self._shelf.standing(client, [entry.document for entry in entries])
-            self._shelf.write(
-                client, objects.written(self._spec, entries, matrix, standing=standing)
-            )
+            self._shelf.write(client, self._shelf.written(entries, matrix, standing=standing))
 
         with self._writing.of(entry.document for entry in entries):
             self._run(write)

@@ -21,6 +21,7 @@ from weaviate.users.users import OwnUser
 from repoint.backends.weaviate.engine import Engine
 from repoint.backends.weaviate.names import class_name
 from repoint.backends.weaviate.naming import place_of
+from repoint.domain import placing
 from repoint.domain.errors import MissingSettingError
 from repoint.domain.ids import CollectionName
 from repoint.ports.privileges import Privilege
@@ -169,6 +170,8 @@ class WeaviateGatekeeper:
 
 def _classes(client: WeaviateClient, name: CollectionName) -> list[str]:
     """Return the classes of a collection: the one that is searched first."""
+    if placing.place_of(name).vector_field is not None:
+        return [place_of(client, name)]
     return list(dict.fromkeys([place_of(client, name), class_name(name)]))
 
 
@@ -183,13 +186,14 @@ def _needs_of_repoint(
         for one in held:
             for action in (*LOOKING, *WRITING):
                 yield _Need(action=action, collection=one, purpose=f"keep {name} in step")
-    if tenant:
+    has_alias = [name for name in classes if placing.place_of(name).vector_field is None]
+    if tenant or not has_alias:
         return
     # The server asks for that even to say that there is no class of that name.
     yield _Need(action="read_collections", collection=alias, purpose="look whose the name is")
     there = client.alias.list_all()
     action = "update_aliases" if alias in there else "create_aliases"
-    for held in classes.values():
+    for held in (classes[name] for name in has_alias):
         for needed in ("read_aliases", action):
             yield _Need(
                 action=needed, collection=held[0], alias=alias, purpose="move the alias"

@@ -63,9 +63,15 @@ def vector_name(fingerprint: Fingerprint) -> str:
     return f"s_{fingerprint}"
 
 
-def object_id(document: str, slot: int) -> UUID:
-    """Return the id of a slot, the same whoever writes it."""
-    return uuid5(_SPACE, f"{slot}:{sound(document)}")
+def field_name(field: str) -> str:
+    """Return the name of a release's vectors in a class that releases share."""
+    return _ESCAPED.sub(lambda found: f"_X{ord(found[0]):02X}", field)
+
+
+def object_id(document: str, slot: int, *, field: str = "") -> UUID:
+    """Return the id of a slot, the same whoever writes it; each field has ids of its own."""
+    space = uuid5(_SPACE, field) if field else _SPACE
+    return uuid5(space, f"{slot}:{sound(document)}")
 
 
 def document_key(document: str) -> UUID:

@@ -13,9 +13,11 @@ from typing import Final
 
 from weaviate import WeaviateClient
 
+from repoint.backends.weaviate import entries
 from repoint.backends.weaviate.classes import adopted_by, look, name_of
 from repoint.backends.weaviate.engine import Engine
 from repoint.backends.weaviate.names import class_name
+from repoint.domain import placing
 from repoint.domain.ids import CollectionName
 from repoint.ports.naming import NameObstacle
 
@@ -79,6 +81,10 @@ def place_of(client: WeaviateClient, name: CollectionName) -> str:
     Raises:
         CollectionMissingError: there is no such collection.
     """
+    place = placing.place_of(name)
+    if place.vector_field is not None:
+        entries.require(client, place, name)
+        return class_name(place.collection)
     spec = look(client, name).spec
     adopted = spec.adopted if spec is not None else None
     return class_name(name) if adopted is None else adopted.collection

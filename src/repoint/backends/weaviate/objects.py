@@ -16,9 +16,15 @@ from weaviate.classes.data import DataObject
 from weaviate.collections.classes.internal import ReferenceInputs
 from weaviate.collections.classes.types import WeaviateField, WeaviateProperties
 
-from repoint.backends.weaviate.classes import GUARD
+from repoint.backends.weaviate.classes import GUARD, RELEASE
 from repoint.backends.weaviate.filters import PART, PARTS, fields
-from repoint.backends.weaviate.names import document_key, object_id, sound, vector_name
+from repoint.backends.weaviate.names import (
+    document_key,
+    field_name,
+    object_id,
+    sound,
+    vector_name,
+)
 from repoint.domain.document import Chunk, Entry, digest_of
 from repoint.domain.ids import DocumentId, Lsn
 from repoint.ports.backend import CollectionSpec, FloatMatrix, FloatVector, Hit, StoredBatch
@@ -37,18 +43,25 @@ def written(
     matrix: FloatMatrix,
     *,
     standing: Mapping[UUID, int],
+    field: str = "",
 ) -> Iterator[Written]:
-    """Yield what is to be written: each slot, unless a higher LSN stands there."""
+    """Yield what is to be written: each slot, unless a higher LSN stands there.
+
+    With a field, of a class that releases share, objects say whose they are.
+    """
     vectors = iter(matrix)
+    using = field_name(field) if field else vector_name(spec.fingerprint)
+    whose: dict[str, WeaviateField] = {RELEASE: field} if field else {}
     for entry in entries:
         key = document_key(entry.document)
         for slot in range(max(entry.slots, len(entry.chunks))):
             chunk = entry.chunks[slot] if slot < len(entry.chunks) else None
             vector = None if chunk is None else next(vectors)
-            place = object_id(entry.document, slot)
+            place = object_id(entry.document, slot, field=field)
             if standing.get(place, -1) > entry.lsn:
                 continue
             held: dict[str, WeaviateField] = {
+                **whose,
                 "document": entry.document,
                 "key": key,
                 "slot": slot,
@@ -64,8 +77,13 @@ def written(
                         **_chunk(chunk, entry),
                         PART: place.int % PARTS,
                     },
-                    vector={vector_name(spec.fingerprint): vector.tolist()},
+                    vector={using: vector.tolist()},
                 )
+
+
+def stored_names(*, with_vectors: bool) -> tuple[str, ...]:
+    """Return the properties of a stored row; with its vector, its text gives the digest."""
+    return (*STORED, "text") if with_vectors else STORED
 
 
 def hit(found: Properties, score: float) -> Hit:

@@ -9,7 +9,9 @@ from typing import Final
 from repoint.domain.errors import MissingSettingError
 from repoint.ports.settings import BackendSettings
 
-_KNOWN: Final = ("grpc", "tenant", "replicas")
+_KNOWN: Final = ("grpc", "tenant", "replicas", "strategy")
+#: What ``strategy`` may be: a class a release, or a vector's name in a class for all.
+_STRATEGIES: Final = ("collection", "vector_field")
 _TENANT: Final = re.compile("[A-Za-z0-9_-]{1,64}")
 
 
@@ -23,6 +25,8 @@ class Options:
     tenant: str = ""
     #: How many nodes keep each chunk of a new class; 0 leaves it to the server.
     replicas: int = 0
+    #: Releases of an index share a class, each under a vector's name of its own.
+    shares: bool = False
 
     @staticmethod
     def of(settings: BackendSettings) -> Options:
@@ -44,7 +48,16 @@ class Options:
         is_whole = isinstance(replicas, int) and not isinstance(replicas, bool)
         if not is_whole or ("replicas" in given and int(replicas) < 1):
             raise _wrong(settings, "replicas", "it is no whole number from 1")
-        return Options(grpc=grpc, tenant=tenant or "", replicas=int(replicas))
+        strategy = given.get("strategy", "collection")
+        if strategy not in _STRATEGIES:
+            known = ", ".join(_STRATEGIES)
+            raise _wrong(settings, "strategy", f"{strategy!r} is none of: {known}")
+        shares = strategy == "vector_field"
+        if shares and tenant:
+            raise _wrong(
+                settings, "strategy", "one tenant's releases have classes of their own"
+            )
+        return Options(grpc=grpc, tenant=tenant or "", replicas=int(replicas), shares=shares)
 
 
 def _wrong(settings: BackendSettings, option: str, why: str) -> MissingSettingError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 from uuid import UUID
 
@@ -20,10 +20,19 @@ from weaviate.exceptions import WeaviateBatchError
 from repoint.backends.weaviate.classes import GUARD
 from repoint.backends.weaviate.filters import filled
 from repoint.backends.weaviate.names import class_name, document_key, vector_name
-from repoint.backends.weaviate.objects import HIT, STORED, Properties, Written, hit, whole
+from repoint.backends.weaviate.objects import (
+    HIT,
+    Properties,
+    Written,
+    hit,
+    stored_names,
+    whole,
+    written,
+)
+from repoint.domain.document import Entry
 from repoint.domain.ids import DocumentId
 from repoint.domain.spec import Distance
-from repoint.ports.backend import CollectionSpec, FloatVector, Hit
+from repoint.ports.backend import CollectionSpec, FloatMatrix, FloatVector, Hit
 
 Row: TypeAlias = tuple[Properties, FloatVector | None]
 Found: TypeAlias = Object[WeaviateProperties, None]
@@ -80,7 +89,7 @@ class Shelf:
             values.tolist(),
             target_vector=self._vector,
             limit=limit,
-            filters=where,
+            filters=None if where is None else self.within(where),
             return_metadata=MetadataQuery(distance=True),
             return_properties=list(self._shown),
         )
@@ -98,11 +107,21 @@ class Shelf:
             text,
             query_properties=[self._text],
             limit=limit,
-            filters=where,
+            filters=None if where is None else self.within(where),
             return_metadata=MetadataQuery(score=True),
             return_properties=list(self._shown),
         )
         return [self.hit(one, one.metadata.score or 0.0) for one in found.objects]
+
+    def within(self, where: FilterReturn) -> FilterReturn:
+        """Return a condition on what is this shelf's among the objects of its class."""
+        return where
+
+    def written(
+        self, entries: Sequence[Entry], matrix: FloatMatrix, *, standing: Mapping[UUID, int]
+    ) -> Iterator[Written]:
+        """Yield entries as objects, but for slots in which a higher LSN stands."""
+        return written(self._spec, entries, matrix, standing=standing)
 
     def hit(self, found: Ranked, score: float) -> Hit:
         """Return a found object as a hit."""
@@ -123,7 +142,7 @@ class Shelf:
     ) -> Iterator[Row]:
         """Yield the chunks of these documents."""
         for group in groups(documents):
-            properties = _stored(with_vectors=with_vectors)
+            properties = stored_names(with_vectors=with_vectors)
             found = self._of(client, group, properties, with_vectors=with_vectors)
             yield from self._rows(found)
 
@@ -135,14 +154,15 @@ class Shelf:
             limit=HEAVY_PAGE if with_vectors else PAGE,
             after=after,
             include_vector=with_vectors,
-            return_properties=list(_stored(with_vectors=with_vectors)),
+            return_properties=list(stored_names(with_vectors=with_vectors)),
         )
         last = found.objects[-1].uuid if found.objects else None
         return list(self._rows(found.objects)), last
 
     def count(self, client: WeaviateClient, where: FilterReturn) -> int:
         """Return how many objects meet a condition."""
-        counted = self.handle(client).aggregate.over_all(filters=where, total_count=True)
+        kept = self.within(where)
+        counted = self.handle(client).aggregate.over_all(filters=kept, total_count=True)
         return counted.total_count or 0
 
     def chunks(self, client: WeaviateClient) -> int:
@@ -157,14 +177,14 @@ class Shelf:
             if self._tenant in {"", one.name}
         )
 
-    def write(self, client: WeaviateClient, written: Iterable[Written]) -> None:
+    def write(self, client: WeaviateClient, given: Iterable[Written]) -> None:
         """Write objects, in calls that are not too large.
 
         Raises:
             WeaviateBatchError: some were not written.
         """
         handle = self.handle(client)
-        for part in _parts(written, vector_bytes=4 * self._spec.dimensions):
+        for part in _parts(given, vector_bytes=4 * self._spec.dimensions):
             done = handle.data.insert_many(part)
             if done.has_errors:
                 raise WeaviateBatchError(next(iter(done.errors.values())).message)
@@ -175,7 +195,8 @@ class Shelf:
         Raises:
             WeaviateBatchError: some were not deleted.
         """
-        while (done := self.handle(client).data.delete_many(where=where)).matches:
+        kept = self.within(where)
+        while (done := self.handle(client).data.delete_many(where=kept)).matches:
             if done.failed:
                 raise WeaviateBatchError(f"{done.failed} objects were not deleted")
 
@@ -188,7 +209,7 @@ class Shelf:
         with_vectors: bool,
     ) -> Iterator[Found]:
         limit = HEAVY_PAGE if with_vectors else MOST
-        wanted = of_documents(documents)
+        wanted = self.within(of_documents(documents))
         floor, seen = 0, frozenset[UUID]()
         while True:  # in the order of slots, so that what a limit cuts off comes next
             page = (
@@ -231,14 +252,10 @@ def groups(documents: Sequence[DocumentId]) -> Iterator[Sequence[DocumentId]]:
         yield named[start : start + NAMED]
 
 
-def _stored(*, with_vectors: bool) -> tuple[str, ...]:
-    return (*STORED, "text") if with_vectors else STORED
-
-
-def _parts(written: Iterable[Written], *, vector_bytes: int) -> Iterator[list[Written]]:
+def _parts(given: Iterable[Written], *, vector_bytes: int) -> Iterator[list[Written]]:
     part: list[Written] = []
     size = 0
-    for one in written:
+    for one in given:
         part.append(one)
         size += vector_bytes + sum(len(str(value)) for value in one.properties.values())
         if size >= WRITE_BYTES:

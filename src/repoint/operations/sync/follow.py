@@ -59,6 +59,8 @@ class Follower:
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self._lanes: dict[ReleaseName, _Lane] = {}
+        #: Of releases that are live no more; each ends after the batches in hand.
+        self._ending: list[_Lane] = []
         self._errors: dict[ReleaseName, Exception] = {}
         self._store_error: Exception | None = None
         self._watcher = threading.Thread(
@@ -91,7 +93,7 @@ class Follower:
         """End after the batches in hand; what was begun is given back. Twice is no error."""
         self._closed.set()
         with self._lock:
-            lanes = list(self._lanes.values())
+            lanes = [*self._lanes.values(), *self._ending]
         for lane in lanes:
             lane.end()
         if self._watcher.is_alive() and self._watcher is not threading.current_thread():
@@ -130,6 +132,7 @@ class Follower:
             gone = [lane for name, lane in self._lanes.items() if name not in live]
             for lane in gone:
                 lane.end()
+                self._ending = [one for one in self._ending if one.runs] + [lane]
                 del self._lanes[lane.release.name]
                 self._errors.pop(lane.release.name, None)
             for name, release in live.items():
@@ -208,6 +211,10 @@ class _Lane:
 
     def start(self) -> None:
         self._thread.start()
+
+    @property
+    def runs(self) -> bool:
+        return self._thread.is_alive()
 
     def wake(self) -> None:
         self._woken.set()

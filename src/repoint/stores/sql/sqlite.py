@@ -55,6 +55,8 @@ _WRITING: Final = "writing"
 _SPOILT: Final = "spoilt"
 
 BUSY_TIMEOUT: Final = timedelta(seconds=10)
+#: How long bringing the schema up to date may wait for its turn: others may be at it.
+UPGRADE_TIMEOUT: Final = timedelta(minutes=2)
 
 #: Connections of a parent process: a child must neither use nor close them.
 _INHERITED: Final[list[sa.Engine]] = []
@@ -150,12 +152,13 @@ class SqliteDatabase:
         )
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
+    def writing(self, *, patience: timedelta | None = None) -> Iterator[sa.Connection]:
         """Give a connection that holds the write lock; commit at the end."""
         self._leave_parent_behind()
-        if not self._writers.acquire(timeout=self._busy_s):
+        wait_s = self._busy_s if patience is None else patience.total_seconds()
+        if not self._writers.acquire(timeout=wait_s):
             raise StoreUnavailableError(
-                f"{self._path}: another thread has been writing for {self._busy_s:g} s",
+                f"{self._path}: another thread has been writing for {wait_s:g} s",
                 hint="try again",
             )
         try:
@@ -163,7 +166,11 @@ class SqliteDatabase:
                 connection.info["state"] = _WRITING
                 connection.info.pop(FORGOTTEN, None)
                 connection.exec_driver_sql("PRAGMA query_only = 0")
+                if patience is not None:
+                    _let_wait(_driver(connection), wait_s)
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
+                if patience is not None:
+                    _let_wait(_driver(connection), self._busy_s)
                 if connection.exec_driver_sql("PRAGMA user_version").scalar() == MOVED:
                     # For a process that has had it open since before it was moved.
                     raise StoreUnavailableError(
@@ -236,10 +243,11 @@ class SqliteDatabase:
             with in_our_words(self._path):
                 if self._is_current(connection):
                     return
+                _let_wait(connection, UPGRADE_TIMEOUT.total_seconds())
                 self._turn_wal_on(connection)
         finally:
             connection.close()
-        with self.writing() as upgrading:
+        with self.writing(patience=UPGRADE_TIMEOUT) as upgrading:
             if not self._is_current(_driver(upgrading)):
                 schema.upgrade(upgrading)
                 upgrading.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -280,7 +288,7 @@ class SqliteDatabase:
 
         SQLite does not wait for others here, whatever its timeout, so this does.
         """
-        deadline = self._clock.monotonic() + self._busy_s
+        deadline = self._clock.monotonic() + UPGRADE_TIMEOUT.total_seconds()
         mode = None
         while mode is None:
             try:
@@ -319,6 +327,10 @@ def _driver(connection: sa.Connection) -> sqlite3.Connection:
     return raw
 
 
+def _let_wait(connection: sqlite3.Connection, seconds: float) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+
+
 def _empty_wal(connection: sqlite3.Connection) -> None:
     """Overwrite what the write-ahead log still holds of forgotten rows, unless a view needs it.
 
@@ -326,7 +338,7 @@ def _empty_wal(connection: sqlite3.Connection) -> None:
     nobody reads.
     """
     (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
-    connection.execute("PRAGMA busy_timeout = 0")
+    _let_wait(connection, 0)
     with suppress(sqlite3.OperationalError):  # the commit stands, whatever happens here
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    connection.execute(f"PRAGMA busy_timeout = {int(patience)}")
+    _let_wait(connection, patience / 1000)

@@ -134,7 +134,7 @@ def test_processes_that_write_the_same_documents_double_nothing(
         assert writer.stdin
         writer.stdin.write("go\n")
         writer.stdin.flush()
-    assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0]
+    assert [writer.wait(timeout=240) for writer in writers] == [0, 0, 0]
     assert contents(collection) == {(f"t{t}-{n}", 0): 3 for t in range(5) for n in range(15)}
     newest, stale = (Compare(f"f{lsn}", Comparison.EQUAL, lsn) for lsn in (3, 1))
     assert len(collection.search(query(3, 1, 1), limit=500, where=newest)) == 5 * 15
@@ -243,7 +243,7 @@ def test_a_full_disk_is_named_and_leaves_what_was_there(folder: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
     )
     assert ended.returncode == 0, ended.stderr
 

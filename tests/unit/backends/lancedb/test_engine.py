@@ -143,7 +143,7 @@ def run(code: str, *arguments: str, **environment: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
     )
     assert ended.returncode == 0, ended.stderr
     return ended.stderr

@@ -69,7 +69,7 @@ class Database:
         because its scans are counted by then and not before.
         """
         with self.client() as connection:
-            for _ in range(1_000):
+            for _ in range(6_000):
                 others = connection.execute(
                     "SELECT count(*), pg_sleep(0.01) FROM pg_stat_activity WHERE "
                     "datname = current_database() AND pid <> pg_backend_pid() "
@@ -77,6 +77,8 @@ class Database:
                 ).fetchone()
                 if others is not None and others[0] == 0:
                     break
+            else:
+                pytest.fail("other connections do not end")
             found = connection.execute(
                 "SELECT coalesce(sum(s.idx_scan), 0) FROM pg_stat_user_indexes s "
                 "JOIN pg_class c ON c.oid = s.indexrelid JOIN pg_am m ON m.oid = c.relam "

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.weaviate_peer.peer import FakeWeaviate, Peer
+from weaviate import WeaviateClient
+from weaviate.classes.init import Timeout
 
 from repoint.backends.weaviate import WeaviateDriver, engine
+from repoint.backends.weaviate.backend import WeaviateBackend
 from repoint.domain.errors import (
     BackendUnavailableError,
     MissingExtraError,
@@ -50,14 +53,21 @@ def test_a_server_that_does_not_answer_is_said_so_without_its_key(
     drivers.close()
 
 
-def test_a_server_that_went_away_is_noticed(
-    fake: FakeWeaviate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine, "QUERY_S", 1)
+def lose_patience(backend: WeaviateBackend) -> None:
+    """Let the open client wait for a second at most: for what will not come, from here on."""
+
+    def lose(client: WeaviateClient) -> None:
+        client._connection.timeout_config = Timeout(query=1, insert=1, init=1)  # noqa: SLF001 - an open client has no other way
+
+    backend._engine.run(lose, about="patience")  # noqa: SLF001 - as above
+
+
+def test_a_server_that_went_away_is_noticed(fake: FakeWeaviate) -> None:
     backend = _peer(fake).backend()
     collection = backend.create(spec())
     put(collection, ONE)
     fake.__exit__(None, None, None)
+    lose_patience(backend)
     with pytest.raises(BackendUnavailableError, match="does not answer"):
         collection.search(query(1, 0, 0), limit=1)
     with pytest.raises(BackendUnavailableError, match="does not answer"):
@@ -80,12 +90,10 @@ def test_a_wrong_key_is_said_to_be_wrong() -> None:
         backend.close()
 
 
-def test_a_grpc_door_that_is_closed_is_said_to_be(
-    fake: FakeWeaviate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine, "QUERY_S", 1)
+def test_a_grpc_door_that_is_closed_is_said_to_be(fake: FakeWeaviate) -> None:
     backend = Peer(url=fake.url, grpc="http://127.0.0.1:1").backend()
     collection = backend.create(spec())
+    lose_patience(backend)
     with pytest.raises(BackendUnavailableError) as caught:
         collection.search(query(1, 0, 0), limit=1)
     assert "options.grpc" in caught.value.hint

@@ -190,7 +190,7 @@ def test_deletes_reach_what_answers_over_a_bridge(gone: Gone) -> None:
     collection = gone.stage.space("v1").collection
     patience = threading.Event()  # the stage's clock takes no time
     try:
-        for _ in range(2_000):
+        for _ in range(12_000):
             if V1 in follower.last_error:
                 break
             patience.wait(0.005)

@@ -6,6 +6,9 @@ import pytest
 
 from repoint.operations.sync import crew
 
+#: Only broken threads get near it.
+ENOUGH = 60.0
+
 
 class OtherError(Exception):
     """Not the one that should surface."""
@@ -20,7 +23,7 @@ def test_every_hand_does_the_work() -> None:
     together = threading.Barrier(4)
 
     def work() -> None:
-        together.wait()
+        together.wait(ENOUGH)
         seen.add(threading.current_thread().name)
 
     crew.run(4, work, halt=lambda: None)
@@ -35,15 +38,15 @@ def test_the_first_error_is_raised_after_all_have_ended() -> None:
         with turn:
             if not halted.is_set():
                 raise FirstError
-        halted.wait()
+        halted.wait(ENOUGH)
         ended.append(True)
         raise OtherError
 
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with pytest.raises(FirstError):
         crew.run(3, work, halt=halted.set)
     assert len(ended) == 2
-    assert threading.active_count() == before
+    assert not set(threading.enumerate()) - before
 
 
 def test_an_interruption_of_the_caller_halts_the_others() -> None:
@@ -52,7 +55,7 @@ def test_an_interruption_of_the_caller_halts_the_others() -> None:
     def work() -> None:
         if threading.current_thread() is caller:
             raise KeyboardInterrupt
-        halted.wait()
+        assert halted.wait(ENOUGH)
 
     with pytest.raises(KeyboardInterrupt):
         crew.run(3, work, halt=halted.set)
@@ -60,10 +63,10 @@ def test_an_interruption_of_the_caller_halts_the_others() -> None:
 
 def test_what_is_repeated_ends_with_the_block() -> None:
     repeated = threading.Event()
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with crew.repeated(repeated.set, every=0.001):
-        repeated.wait()
-    assert threading.active_count() == before
+        assert repeated.wait(ENOUGH)
+    assert not set(threading.enumerate()) - before
 
 
 def test_an_error_of_what_is_repeated_is_raised_at_the_end() -> None:
@@ -75,7 +78,7 @@ def test_an_error_of_what_is_repeated_is_raised_at_the_end() -> None:
 
     def block() -> None:
         with crew.repeated(fail, every=0.001):
-            failed.wait()
+            assert failed.wait(ENOUGH)
 
     with pytest.raises(FirstError):
         block()
@@ -90,7 +93,7 @@ def test_an_error_of_the_block_comes_before_one_of_what_is_repeated() -> None:
 
     def block() -> None:
         with crew.repeated(fail, every=0.001):
-            failed.wait()
+            assert failed.wait(ENOUGH)
             raise FirstError
 
     with pytest.raises(FirstError):

@@ -1,7 +1,7 @@
 """A follower keeps every live release in step, shows what fails, and ends promptly."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from repoint.domain.release import Release, ReleaseState
 from repoint.operations.spaces import Spaces
 from repoint.operations.sync import Follower, Limits
 from repoint.operations.sync.follow import patience
+from repoint.ports.backend import FloatMatrix
+from repoint.ports.embedder import Purpose
 from repoint.testing.workbench import INDEX, RELEASE, BenchDrivers, Workbench
 from repoint.wiring.clock import SystemClock
 
@@ -135,13 +137,39 @@ def test_a_retired_release_is_followed_no_longer(bench: Workbench, follower: Fol
 
 
 def test_closing_ends_every_thread_even_in_the_middle_of_a_backfill(bench: Workbench) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     bench.write({f"d{n}": f"words {n}" for n in range(2_000)})
     follower = following(bench)
     until(bench, lambda: len(bench.embedder.embedded) > 0)
     follower.close()
     follower.close()
-    assert threading.active_count() == before
+    assert not set(threading.enumerate()) - before
+
+
+def test_closing_waits_for_the_lane_of_a_release_that_was_retired_meanwhile(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go, embed = threading.Event(), threading.Event(), bench.embedder.embed
+
+    def held(texts: Sequence[str], *, purpose: Purpose) -> FloatMatrix:
+        begun.set()
+        go.wait(ENOUGH)
+        return embed(texts, purpose=purpose)
+
+    monkeypatch.setattr(bench.embedder, "embed", held)
+    bench.write({"a": "words"})
+    follower = following(bench)
+    assert begun.wait(ENOUGH)
+    with bench.store.begin() as tx:
+        tx.releases.set_state(INDEX, RELEASE, ReleaseState.RETIRED)
+    until(bench, lambda: RELEASE not in follower._lanes)  # noqa: SLF001 - its lane is let go of
+    closing = threading.Thread(target=follower.close)
+    closing.start()
+    closing.join(0.05)
+    assert closing.is_alive()
+    go.set()
+    closing.join(ENOUGH)
+    assert not closing.is_alive()
 
 
 def test_patience_grows_is_bounded_and_does_what_a_provider_asks() -> None:
