@@ -105,9 +105,12 @@ def _of_servers(job: Job, model: str) -> dict[str, float]:
         try:
             with started(job.embedder.dimensions) as beside:
                 bare = _bare(job, beside.load)
+                again = _bare(job, beside.repeatable) if beside.repeatable else None
                 with _promoted(beside.table, job) as (docs, ours):
                     figures |= _figures(name, docs, beside.ask, job)
                     figures |= _rates(name, len(job.corpus), bare, ours)
+                    if again is not None:
+                        figures[f"{name}_sync_share_of_upsert"] = again / ours
                     figures |= _switched(name, docs)
         except NoProgramError as problem:
             print(f"  {engine} is not measured: {problem}")

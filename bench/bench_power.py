@@ -70,7 +70,7 @@ class Trials:
     lossy: int
 
 
-TRIALS: Final = Trials(equal=500, passing=20, lossy=100)
+TRIALS: Final = Trials(equal=500, passing=100, lossy=100)
 
 
 @dataclass(slots=True, kw_only=True)

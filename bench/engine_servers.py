@@ -1,10 +1,11 @@
 """Servers that a benchmark starts itself, each with its own client's writer and query.
 
 The writer and the query are those of the vendor's own client, as its documentation shows
-them: ``upsert`` and ``query`` of chromadb, ``insert`` and ``search`` of pymilvus, which by
-default may read what is up to some seconds old; ``helpers.bulk`` of opensearch-py, without a
-refresh, and ``search``. ``REPOINT_MILVUS_URL`` and ``REPOINT_OPENSEARCH_URL`` name servers that
-are measured besides; what repoint made there is dropped.
+them: ``upsert`` and ``query`` of chromadb; ``insert`` and ``search`` of pymilvus, which by
+default may read what is up to some seconds old, and its ``upsert``, which alone may be
+repeated; ``helpers.bulk`` of opensearch-py, without a refresh, and ``search``.
+``REPOINT_MILVUS_URL`` and ``REPOINT_OPENSEARCH_URL`` name servers that are measured besides;
+what repoint made there is dropped.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from repoint.testing.programs import (
 
 if TYPE_CHECKING:
     from opensearchpy import OpenSearch
+    from pymilvus import MilvusClient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,8 @@ class Beside:
     table: str
     load: Callable[[Sequence[Document], FloatMatrix], None]
     ask: Callable[[FloatVector], object]
+    #: The client's writer that may be repeated, where ``load`` would double what it wrote.
+    repeatable: Callable[[Sequence[Document], FloatMatrix], None] | None = None
 
 
 @contextmanager
@@ -100,38 +104,49 @@ def _milvus(url: str, dimensions: int) -> Iterator[Beside]:
     index = client.prepare_index_params()
     build = {"M": 16, "efConstruction": 200}
     index.add_index("vector", index_type="HNSW", metric_type="COSINE", params=build)
-    client.create_collection("bare", schema=schema, index_params=index)
+    for name in ("bare", "again"):
+        client.create_collection(name, schema=schema, index_params=index)
 
     def load(part: Sequence[Document], vectors: FloatMatrix) -> None:
-        rows = [
-            {
-                "id": document.id,
-                "text": document.text,
-                "kind": str(document.metadata["group"]),
-                "vector": vector,
-            }
-            for document, vector in zip(part, vectors, strict=True)
-        ]
-        client.insert("bare", rows)
+        client.insert("bare", _rows(part, vectors))
+
+    def repeatable(part: Sequence[Document], vectors: FloatMatrix) -> None:
+        client.upsert("again", _rows(part, vectors))
 
     def ask(vector: FloatVector) -> object:
         return client.search(
             "bare", [vector.tolist()], limit=10, output_fields=["text", "kind"]
         )
 
+    table = f'kind = "milvus"\nurl = "{url}"'
     try:
-        yield Beside(table=f'kind = "milvus"\nurl = "{url}"', load=load, ask=ask)
+        yield Beside(table=table, load=load, ask=ask, repeatable=repeatable)
     finally:
-        for name in client.list_collections():
-            if (
-                name != "bare"
-                and "repoint" not in client.describe_collection(name)["properties"]
-            ):
-                continue
-            for alias in client.list_aliases(collection_name=name)["aliases"]:
-                client.drop_alias(alias)
-            client.drop_collection(name)
+        _dropped(client)
         client.close()
+
+
+def _rows(part: Sequence[Document], vectors: FloatMatrix) -> list[dict[str, object]]:
+    return [
+        {
+            "id": document.id,
+            "text": document.text,
+            "kind": str(document.metadata["group"]),
+            "vector": vector,
+        }
+        for document, vector in zip(part, vectors, strict=True)
+    ]
+
+
+def _dropped(client: MilvusClient) -> None:
+    """Drop what this benchmark and repoint made there, and nothing else."""
+    for name in client.list_collections():
+        ours = "repoint" in client.describe_collection(name)["properties"]
+        if not ours and name not in {"bare", "again"}:
+            continue
+        for alias in client.list_aliases(collection_name=name)["aliases"]:
+            client.drop_alias(alias)
+        client.drop_collection(name)
 
 
 @contextmanager

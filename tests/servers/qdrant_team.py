@@ -15,7 +15,7 @@ from repoint.ports.settings import BackendSettings
 from repoint.testing.team import DIMENSIONS, TeamRow
 
 if TYPE_CHECKING:
-    from qdrant_client import QdrantClient
+    from qdrant_client import QdrantClient, models
 
 
 class QdrantTeam:
@@ -67,6 +67,19 @@ class QdrantTeam:
 
         among = models.FieldCondition(key="slug", match=models.MatchAny(any=list(ids)))
         self.client.delete("articles", models.Filter(must=[among]))
+
+    def copied(self, name: str) -> models.Record:
+        """Return a whole point, with all that anybody put into it."""
+        place = str(uuid5(NAMESPACE_URL, name))
+        (found,) = self.client.retrieve("articles", [place], with_vectors=True)
+        return found
+
+    def restore(self, point: models.Record) -> None:
+        """Write a point as it was copied."""
+        from qdrant_client import models  # noqa: PLC0415 - as above
+
+        whole = models.PointStruct(id=point.id, vector=point.vector, payload=point.payload)
+        self.client.upsert("articles", [whole])
 
     def rows(self) -> Mapping[str, TeamRow]:
         found, _ = self.client.scroll("articles", limit=10_000, with_vectors=True)

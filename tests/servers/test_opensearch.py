@@ -15,6 +15,7 @@ from repoint.domain.errors import (
     BackendUnavailableError,
     CollectionMissingError,
     FingerprintMismatchError,
+    RowsRefusedError,
     UnsupportedError,
 )
 from repoint.domain.ids import CollectionName, DocumentId
@@ -240,3 +241,39 @@ def test_a_server_that_does_not_answer_is_said_so_without_its_password(
         drivers.backend("o").collections()
     assert "s3cret" not in str(caught.value)
     drivers.close()
+
+
+def test_a_document_with_too_many_fields_is_named_and_the_others_are_written(
+    opensearch: Place,
+) -> None:
+    collection = opensearch.opened().create(spec())
+    many = {f"f{n}": n for n in range(10_001)}
+    with pytest.raises(RowsRefusedError) as caught:
+        put(
+            collection,
+            Version(document="a", lsn=1, vectors=[X]),
+            Version(document="b", lsn=2, vectors=[X], metadata=many),
+            Version(document="c", lsn=3, vectors=[Y], metadata={"x": 1}),
+        )
+    assert caught.value.reasons.keys() == {"b"}
+    assert "Limit of total fields" in caught.value.why
+    assert contents(collection) == {("a", 0): 1, ("c", 0): 3}
+    put(collection, Version(document="b", lsn=2))
+    assert collection.counts().emptied == 1
+
+
+def test_an_index_that_is_closed_or_blocked_refuses_no_document(opensearch: Place) -> None:
+    backend = opensearch.opened()
+    collection = backend.create(spec())
+    client = pytest.importorskip("opensearchpy").OpenSearch(URL, timeout=60)
+    one = Version(document="d", lsn=1, vectors=[X])
+    client.indices.put_settings(index=NAME, body={"index.blocks.write": True})
+    with pytest.raises(BackendUnavailableError, match="block"):
+        put(collection, one)
+    client.indices.put_settings(index=NAME, body={"index.blocks.write": None})
+    client.indices.close(index=NAME)
+    with pytest.raises(BackendUnavailableError, match="closed"):
+        put(collection, one)
+    client.indices.open(index=NAME)
+    put(collection, one)
+    client.close()

@@ -26,9 +26,7 @@ def dead_letters(
     *,
     index: IndexName,
     release: ReleaseName,
-    retry: Annotated[
-        bool, typer.Option("--retry", help="Give them to the model again.")
-    ] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Try to take them again.")] = False,
 ) -> None:
     """List the documents that a release could not take."""
     with door.workspace() as opened:

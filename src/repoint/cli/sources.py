@@ -146,12 +146,11 @@ def add(  # noqa: PLR0913 - each is an option that people type
     if (sql is None) == (files is None):
         raise typer.BadParameter("give one of --sql and --files")
     settings: SqlSettings | FileSettings
-    if files is not None and content is Content.REFERENCE:
-        raise typer.BadParameter(
-            "files are not read by id, so their content cannot stay with them; use --sql"
-        )
+    kept = content is Content.REFERENCE
     if files is not None:
-        settings = FileSettings(folder=str(files), pattern=pattern, deleted=deleted_column)
+        settings = FileSettings(
+            folder=str(files), pattern=pattern, deleted=deleted_column, by_reference=kept
+        )
     else:
         settings = SqlSettings(
             url=sql or "",
@@ -164,7 +163,7 @@ def add(  # noqa: PLR0913 - each is an option that people type
             deleted=deleted_column,
             metadata=tuple(metadata or ()),
             overlap=overlap,
-            by_reference=content is Content.REFERENCE,
+            by_reference=kept,
         )
     with door.workspace() as opened:
         made = opened.index(index).feeding.add(name, settings)

@@ -41,17 +41,18 @@ def bring_into_step(
         UnavailableError: the model or a database did not answer; call it again.
     """
     authorise(session, Action.SYNC, index)
-    space = releases.bring_to_life(session, index, name)
-    session.announce()
-    return sync(
-        session.store,
-        space,
-        owner=session.process.id,
-        clock=session.clock,
-        limits=Limits(budget_tokens=budget_tokens),
-        progress=progress,
-        stop=stop,
-    )
+    with session.spaces.by_hand.on(index, name):
+        space = releases.bring_to_life(session, index, name)
+        session.announce()
+        return sync(
+            session.store,
+            space,
+            owner=session.process.id,
+            clock=session.clock,
+            limits=Limits(budget_tokens=budget_tokens),
+            progress=progress,
+            stop=stop,
+        )
 
 
 def follow(session: Session, index: IndexName) -> Follower:

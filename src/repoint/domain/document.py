@@ -21,6 +21,7 @@ Metadata: TypeAlias = Mapping[str, Json]
 _SORTED: Final = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":")
 ).encode
+_READABLE: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class FieldType(StrEnum):
@@ -86,6 +87,11 @@ class LogRow:
     #: None is a tombstone.
     document: Document | None
     written_at: datetime
+
+
+def encoded(metadata: Metadata) -> str:
+    """Return metadata as JSON in which characters stand for themselves."""
+    return _READABLE(dict(metadata))
 
 
 def digest_of(text: str) -> str:

@@ -53,6 +53,8 @@ class FileSettings:
     pattern: str = "*"
     #: A field that says that a document is deleted, as for SQL.
     deleted: str = ""
+    #: As for SQL: titles and texts stay in the files.
+    by_reference: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,7 @@ class Source:
     @property
     def by_reference(self) -> bool:
         """Whether the content of its documents stays with it."""
-        return isinstance(self.settings, SqlSettings) and self.settings.by_reference
+        return self.settings.by_reference
 
     def given(self, record: Record) -> Document | None:
         """Return a record's document as the log is to take it."""

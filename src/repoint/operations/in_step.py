@@ -22,15 +22,17 @@ def catch_up(session: Session, space: Space, *, within: timedelta | None = None)
     acknowledge.sweep(session)
     clock = session.clock
     deadline = clock.monotonic() + (within.total_seconds() if within else 0.0)
-    report = sync(
-        session.store,
-        # What goes into the collection never goes over a bridge.
-        session.spaces.own(space.release),
-        owner=session.process.id,
-        clock=session.clock,
-        limits=Limits(heed_pace=False),
-        stop=None if within is None else lambda: clock.monotonic() >= deadline,
-    )
+    release = space.release
+    with session.spaces.by_hand.on(release.index, release.name):
+        report = sync(
+            session.store,
+            # What goes into the collection never goes over a bridge.
+            session.spaces.own(release),
+            owner=session.process.id,
+            clock=session.clock,
+            limits=Limits(heed_pace=False),
+            stop=None if within is None else lambda: clock.monotonic() >= deadline,
+        )
     return report.rows
 
 

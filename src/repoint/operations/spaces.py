@@ -15,6 +15,7 @@ from repoint.domain.ids import BridgeId, Fingerprint, IndexName
 from repoint.domain.release import Release, ReleaseState
 from repoint.domain.spec import ReleaseSpec
 from repoint.operations.bridged import bridged
+from repoint.operations.by_hand import ByHand
 from repoint.operations.embedding import Embedding
 from repoint.operations.fitting import Fitting
 from repoint.operations.originals import Originals, Referring
@@ -61,6 +62,8 @@ class Spaces:
         self._drivers = drivers
         #: Reads what the log keeps by reference.
         self.originals = originals
+        #: Who brings which release into step by hand: workers step back meanwhile.
+        self.by_hand = ByHand()
         self._lock = threading.Lock()
         self._open: dict[
             Fingerprint, tuple[Collection, Embedding, Preparer, Reranker | None]

@@ -187,6 +187,9 @@ class Collection(Protocol):
         Raises:
             MixedSpacesError: the vectors are of another space; nothing was written [one-space].
             DimensionsError: a row has another length; nothing was written.
+            RowsRefusedError: the database will never take some of these documents as they
+                are; some, all or none of the others were written, and are taken without
+                those. It names them where the database tells which [refuses-rows].
             UnavailableError: some, all or none were written; write them again.
         """
         ...

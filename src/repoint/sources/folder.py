@@ -8,25 +8,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, cast
 
-from repoint.domain.document import Json
+import msgspec
+
+from repoint.domain.document import Document, Json
 from repoint.domain.errors import BadInputError, BadLineError, NotFoundError
 from repoint.domain.ids import DocumentId
 from repoint.domain.source import Batch, FileSettings, Record
 from repoint.ports.source import Keys
 from repoint.sources.deleted import is_deleted
 from repoint.sources.files.opening import has_format, open_source
+from repoint.sources.files.places import Place, Places, Standing
+from repoint.sources.files.record import document_of
 
 _PAGE: Final = 500
+#: Rows between two that are read together, where others can be passed over.
+_APART: Final = 2_000
+_MARK: Final = b"\xef\xbb\xbf"
 
 
 class FolderReader:
     """Reads one source of files; see ``ports.source.SourceReader``."""
 
-    def __init__(self, settings: FileSettings) -> None:
-        """Read nothing yet.
+    def __init__(self, settings: FileSettings, *, places: Places | None = None) -> None:
+        """Read nothing yet; ``places`` are those that earlier readers of it found.
 
         Raises:
             NotFoundError: there is no such folder.
@@ -35,6 +43,8 @@ class FolderReader:
         self._folder = Path(settings.folder)
         self._pattern = settings.pattern
         self._deleted = settings.deleted
+        self._by_reference = settings.by_reference
+        self._places = places or Places()
         if not self._folder.is_dir():
             raise NotFoundError(what="folder", name=settings.folder)
         if ".." in Path(self._pattern).parts or Path(self._pattern).is_absolute():
@@ -76,28 +86,27 @@ class FolderReader:
             yield [], {"after": after}
 
     def present(self, ids: Sequence[DocumentId]) -> set[DocumentId]:
-        """Return those that stand in any file."""
-        wanted, found = set(ids), set[DocumentId]()
-        for name in self._names():
-            for records, _ in self._pages(name, 1):
-                found.update(
-                    one.id for one in records if one.document is not None and one.id in wanted
-                )
-        return found
+        """Return those of which the last word in the files is that they are there."""
+        return {name for name, one in self.fetch(ids).items() if one.document is not None}
 
     def fetch(self, ids: Sequence[DocumentId]) -> dict[DocumentId, Record]:
         """Return what stands of these documents in the files; the last word counts."""
-        wanted, found = set(ids), dict[DocumentId, Record]()
-        for name in self._names():
-            for records, _ in self._pages(name, 1):
-                found.update({one.id: one for one in records if one.id in wanted})
+        found: dict[DocumentId, Record] = {}
+        for name in reversed(self._names()):
+            left = [one for one in dict.fromkeys(ids) if one not in found]
+            found |= self._fetched(name, left)
         return found
 
     def warnings(self) -> Sequence[str]:
         """Say whether the pattern fits nothing."""
-        if self._names():
+        names = self._names()
+        if not names:
+            return [f"no file of {self._folder} fits {self._pattern!r}"]
+        slow = [one for one in names if not (_is_seekable(one) or _has_groups(one))]
+        if not self._by_reference or not slow:
             return []
-        return [f"no file of {self._folder} fits {self._pattern!r}"]
+        why = "JSON lines that are not compressed, and Parquet, are read where a document is"
+        return [f"{slow[0]} is read from its beginning for each page of documents: {why}"]
 
     def close(self) -> None:
         """Hold nothing."""
@@ -116,6 +125,90 @@ class FolderReader:
             return []
         return [found.st_size, found.st_mtime_ns]
 
+    def _fetched(self, name: str, ids: Sequence[DocumentId]) -> dict[DocumentId, Record]:
+        """Return what one file says of documents, each read at its place."""
+        found: dict[DocumentId, Record] = {}
+        for afresh in (False, True):
+            stamp = self._stamp(name)
+            if not stamp or not ids:
+                break  # it is gone meanwhile
+            places = self._places.of(
+                self._folder / name,
+                self._deleted,
+                stamp=stamp,
+                read=partial(self._standing, name),
+                afresh=afresh,
+            ).of(ids)
+            found = self._read(name, places)
+            if all(one.document in found for one in places):
+                break  # else it was written to without a trace: look once more
+        return found
+
+    def _standing(self, name: str) -> Iterator[Standing]:
+        return ((one.id, line, byte) for one, line, byte in self._walk(name, 1) if one.id)
+
+    def _read(self, name: str, places: Sequence[Place]) -> dict[DocumentId, Record]:
+        if not places:
+            return {}
+        if _is_seekable(name):
+            return self._sought(name, places)
+        found: dict[DocumentId, Record] = {}
+        for part in _near(places) if _has_groups(name) else [places]:
+            wanted = {one.line: one.document for one in part}
+            for record, line, _ in self._walk(name, part[0].line):
+                if line > part[-1].line:
+                    break
+                if wanted.get(line) == record.id:
+                    found[record.id] = record
+        return found
+
+    def _sought(self, name: str, places: Sequence[Place]) -> dict[DocumentId, Record]:
+        found: dict[DocumentId, Record] = {}
+        path = self._folder / name
+        try:
+            with path.open("rb") as file:
+                for place in places:
+                    file.seek(place.byte)
+                    lines = (one.removeprefix(_MARK) for one in file)
+                    line = next((one for one in lines if not one.isspace()), b"")
+                    record = self._record(line, place.line, str(path))
+                    if record.id == place.document:
+                        found[record.id] = record
+        except OSError as error:
+            raise BadInputError(f"{path} cannot be read: {error}") from error
+        return found
+
+    def _record(self, line: bytes, number: int, source: str) -> Record:
+        try:
+            document = document_of(msgspec.json.decode(line), source=source, line=number)
+        except (BadLineError, msgspec.DecodeError, ValueError, RecursionError):
+            return self._tombstone(line) or Record(id=DocumentId(""), problem="no document")
+        return self._said(document)
+
+    def _walk(self, name: str, line: int) -> Iterator[tuple[Record, int, int]]:
+        """Yield records, bad lines too, with their lines and where the one before ended."""
+        bad: list[tuple[Record, int, int]] = []
+        ended = 0
+
+        def take(error: BadLineError, raw: bytes) -> None:
+            nonlocal ended
+            record = self._tombstone(raw) or Record(id=DocumentId(""), problem=error.message)
+            bad.append((record, error.line, ended))
+            ended = source.position_bytes
+
+        path = self._folder / name
+        with open_source(path, start_line=line, on_bad_line=take) as source:
+            for number, document in source:
+                yield from bad
+                bad.clear()
+                yield self._said(document), number, ended
+                ended = source.position_bytes
+            yield from bad
+
+    def _said(self, document: Document) -> Record:
+        gone = self._deleted and is_deleted(document.metadata.get(self._deleted))
+        return Record(id=document.id, document=None if gone else document)
+
     def _pages(self, name: str, line: int) -> Iterator[tuple[list[Record], int]]:
         """Yield records with the line at which to go on after them."""
         page: list[Record] = []
@@ -127,8 +220,7 @@ class FolderReader:
         path = self._folder / name
         with open_source(path, start_line=line, on_bad_line=take) as source:
             for number, document in source:
-                gone = self._deleted and is_deleted(document.metadata.get(self._deleted))
-                page.append(Record(id=document.id, document=None if gone else document))
+                page.append(self._said(document))
                 if len(page) >= _PAGE:
                     yield list(page), number + 1
                     line = number + 1
@@ -152,3 +244,23 @@ class FolderReader:
         if not isinstance(name, str) or not is_deleted(fields.get(self._deleted)):
             return None
         return Record(id=DocumentId(name))
+
+
+def _is_seekable(name: str) -> bool:
+    """Return whether a byte of the file is the beginning of a line of its documents."""
+    return name.lower().endswith((".jsonl", ".ndjson"))
+
+
+def _has_groups(name: str) -> bool:
+    """Return whether the file is read from any row on without those before."""
+    return name.lower().endswith(".parquet")
+
+
+def _near(places: Sequence[Place]) -> Iterator[list[Place]]:
+    part = [places[0]]
+    for place in places[1:]:
+        if place.line - part[-1].line > _APART:
+            yield part
+            part = []
+        part.append(place)
+    yield part

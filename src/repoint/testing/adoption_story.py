@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from repoint.client import Repoint
+from repoint.client import Index, Repoint
 from repoint.domain.adoption import BypassKind
 from repoint.domain.document import Json
 from repoint.domain.errors import HeldError, WrongDeclarationError
@@ -144,6 +144,27 @@ class AdoptionStorySuite(StorySuite):
             assert docs.search("changed behind", release=release, k=1).hits[0].id == "d1"
         assert not docs.adopted.plan().taken
 
+    def test_a_row_that_is_written_again_as_it_was_is_taken_in(
+        self, workspace: Repoint, team: Team
+    ) -> None:
+        """Equal content hides nobody's write: not in place, not after a delete."""
+        docs = workspace.index("docs")
+        before = team.rows()
+        docs.delete(["d3"], wait="all")
+        team.delete(["d4"])
+        team.put([before["d3"], before["d4"], before["d5"]])
+        assert "d3" not in _found(docs)
+        assert not docs.diff("v1").clean
+        planned = docs.adopted.plan()
+        assert (planned.conflicts, dict(planned.taken)) == (1, {})
+        assert docs.adopted.absorb(prefer="collection").decided == 1
+        docs.sync("v1")
+        assert docs.diff("v1").clean, docs.diff("v1")
+        assert {"d3", "d4", "d5"} <= _found(docs)
+        assert all(team.rows()[name].like(before[name]) for name in ("d3", "d4", "d5"))
+        planned = docs.adopted.plan()
+        assert (planned.conflicts, dict(planned.taken)) == (0, {})
+
     def test_a_conflict_is_left_until_somebody_decides(
         self, workspace: Repoint, team: Team
     ) -> None:
@@ -179,3 +200,7 @@ class AdoptionStorySuite(StorySuite):
             docs.drop("v1", fate=Fate(delete="something else"))
         docs.drop("v1", fate=Fate(keep=True))
         assert set(team.rows()) == before
+
+
+def _found(docs: Index) -> set[str]:
+    return {hit.id for hit in docs.search("a note about something", k=CORPUS).hits}

@@ -11,7 +11,12 @@ import numpy as np
 import pytest
 
 from repoint.domain.document import Chunk
-from repoint.domain.errors import DimensionsError, MixedSpacesError, UnsupportedError
+from repoint.domain.errors import (
+    DimensionsError,
+    MixedSpacesError,
+    RowsRefusedError,
+    UnsupportedError,
+)
 from repoint.domain.ids import DocumentId, Lsn
 from repoint.domain.spec import Distance
 from repoint.ports.backend import Collection, FloatMatrix, Forgetting, SpaceMatrix, StoredBatch
@@ -104,6 +109,21 @@ class WritesSuite(CollectionCase):
         put(collection, LIFE[0])
         assert contents(collection) == {("d", 0): 2}
         assert places(collection.search(query(1, 1, 1), limit=5)) == [("d", 0)]
+
+    def test_a_row_that_is_refused_keeps_no_other_from_being_taken(
+        self, collection: Collection
+    ) -> None:
+        """[refuses-rows]: half a surrogate pair, which few databases hold."""
+        good = Version(document="good", lsn=1, vectors=[X])
+        bad = Version(document="bad", lsn=2, vectors=[Y], metadata={"a": "\ud800"})
+        refused: list[RowsRefusedError] = []
+        try:
+            put(collection, good, bad)
+        except RowsRefusedError as error:
+            refused.append(error)
+            put(collection, good)
+        assert all(error.reasons.keys() <= {"bad"} for error in refused)
+        assert contents(collection)["good", 0] == 1
 
     def test_writing_again_changes_nothing(self, collection: Collection) -> None:
         """[idempotent]."""

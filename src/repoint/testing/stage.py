@@ -46,6 +46,7 @@ from repoint.ports.backend import FloatMatrix
 from repoint.ports.embedder import EmbedderTraits, Purpose
 from repoint.ports.reranker import Reranker
 from repoint.ports.store import Store
+from repoint.sources.files.places import Places
 from repoint.stores.sql.sqlite import SqliteStore
 from repoint.testing.clock import FrozenClock
 from repoint.testing.faults import Fuse, FusedArchive, FusedDrivers, FusedStore
@@ -283,7 +284,7 @@ class Stage:
         store = self.store if fuse is None else FusedStore(self.store, fuse, views=views)
         drivers = self.drivers if fuse is None else FusedDrivers(self.drivers, fuse)
         archive = FolderArchive(self.folder / "evidence")
-        originals = Originals(store, partial(open_reader, clock=self.clock))
+        originals = Originals(store, partial(open_reader, clock=self.clock, places=Places()))
 
         def announce() -> None:
             with store.begin() as tx:

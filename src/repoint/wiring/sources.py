@@ -9,10 +9,14 @@ from repoint.domain.errors import BadInputError
 from repoint.domain.source import FileSettings, Source, SqlSettings
 from repoint.ports.clock import Clock
 from repoint.ports.source import SourceReader
+from repoint.sources.files.places import Places
 
 
-def open_reader(source: Source, *, clock: Clock) -> SourceReader:
-    """Open a source for reading; raises as its reader."""
+def open_reader(source: Source, *, clock: Clock, places: Places | None = None) -> SourceReader:
+    """Open a source for reading; raises as its reader.
+
+    ``places`` keep where documents stand in files, for whoever reads by id again and again.
+    """
     settings = source.settings
     if isinstance(settings, SqlSettings):
         from repoint.sources.sql.reader import SqlReader  # noqa: PLC0415 - loads SQLAlchemy
@@ -20,7 +24,7 @@ def open_reader(source: Source, *, clock: Clock) -> SourceReader:
         return SqlReader(settings, clock=clock)
     from repoint.sources.folder import FolderReader  # noqa: PLC0415 - reads Parquet
 
-    return FolderReader(settings)
+    return FolderReader(settings, places=places)
 
 
 def checked(settings: SqlSettings | FileSettings) -> SqlSettings | FileSettings:
@@ -30,11 +34,7 @@ def checked(settings: SqlSettings | FileSettings) -> SqlSettings | FileSettings:
         BadInputError: something is missing, contradicts itself, or is a secret.
     """
     if isinstance(settings, FileSettings):
-        return FileSettings(
-            folder=str(Path(settings.folder).absolute()),
-            pattern=settings.pattern,
-            deleted=settings.deleted,
-        )
+        return replace(settings, folder=str(Path(settings.folder).absolute()))
     from repoint.sources.sql.engine import storable  # noqa: PLC0415 - loads SQLAlchemy
 
     if not settings.id or not settings.text:

@@ -18,6 +18,7 @@ from repoint.operations.routing import Router
 from repoint.operations.session import Session
 from repoint.operations.spaces import Spaces
 from repoint.ports.clock import Clock, Ids
+from repoint.sources.files.places import Places
 from repoint.wiring.archive import FolderArchive
 from repoint.wiring.clock import RandomIds, SystemClock
 from repoint.wiring.config import CONFIG_FILE, Config, StoreConfig, read_config, write_config
@@ -114,7 +115,7 @@ def open_workspace(
     drivers = InstalledDrivers(
         home / config.collections, clock=time, configured=config.backends
     )
-    originals = Originals(store, partial(open_reader, clock=time))
+    originals = Originals(store, partial(open_reader, clock=time, places=Places()))
     spaces = Spaces(drivers, originals=originals)
     process = _this_process(time, ids, host, program)
     acting = actor_name(actor or os.environ.get("REPOINT_ACTOR") or user_name())

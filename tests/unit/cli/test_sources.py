@@ -102,7 +102,6 @@ def test_content_by_reference_stays_with_the_source(crm: Shell) -> None:
     assert read[0]["written"] == 2
     assert "alone has the content of 2" in crm.refused(3, "source", "remove", "docs", "letters")
     for args in (
-        ("add", "docs", "x", "--files", str(crm.folder), "--content", "reference"),
         ("poll", "docs", "--id", "7"),
         ("poll", "docs", "letters", "--id", "7", "--sweep"),
     ):

@@ -20,7 +20,7 @@ from repoint.backends.chroma.filters import fields
 from repoint.backends.chroma.server import Described, Got, Value
 from repoint.domain.adoption import layout_of, layout_tree
 from repoint.domain.document import Chunk, Entry, digest_of
-from repoint.domain.errors import UnsupportedError
+from repoint.domain.errors import RowsRefusedError
 from repoint.domain.ids import CollectionName, DocumentId, Fingerprint, Lsn
 from repoint.domain.spec import AnnKind, AnnSpec, Distance
 from repoint.ports.backend import CollectionSpec, FloatMatrix, Hit, StoredBatch
@@ -204,9 +204,8 @@ def _sound(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise UnsupportedError(
+        raise RowsRefusedError(
             driver="chroma",
-            what=f"text with half a surrogate pair ({error.reason})",
-            hint="such text is no valid Unicode: correct it at its source",
+            why=f"half a surrogate pair is no text ({error.reason})",
         ) from error
     return text

@@ -23,6 +23,7 @@ from repoint.domain.errors import (
     BackendUnavailableError,
     CollectionMissingError,
     RepointError,
+    RowsRefusedError,
     UnsupportedError,
 )
 from repoint.ports.backend import FloatMatrix
@@ -34,6 +35,8 @@ TIMEOUT_S: Final = 60.0
 CONNECT_S: Final = 10.0
 #: Characters of a server's explanation that go into an error.
 _QUOTED: Final = 300
+#: Statuses of a write of which some record is at fault; one request may be too large, too.
+_BAD_RECORD: Final = frozenset({400, 413, 422})
 #: Collections of one page of their list.
 _PAGE: Final = 500
 
@@ -277,17 +280,17 @@ class Server:
         place = f"/api/v2/tenants/{tenant}/databases/{database}"
         answer = self._send(method, place + path, body)
         if not answer.is_success:
-            raise self._failure(answer, about or path.split("/")[2])
+            writes = path.endswith("/upsert")
+            raise self._failure(answer, about or path.split("/")[2], writes=writes)
         return _decoded(answer, kind)
 
     def _send(self, method: str, path: str, body: object) -> httpx2.Response:
         try:
             content = None if body is None else msgspec.json.encode(body)
         except UnicodeEncodeError as error:
-            raise UnsupportedError(
+            raise RowsRefusedError(
                 driver="chroma",
-                what=f"text with half a surrogate pair ({error.reason})",
-                hint="such text is no valid Unicode: correct it at its source",
+                why=f"half a surrogate pair is no text ({error.reason})",
             ) from error
         try:
             return self._opened().request(method, path, content=content)
@@ -317,7 +320,9 @@ class Server:
                 )
             return self._client
 
-    def _failure(self, answer: httpx2.Response, about: str) -> RepointError:
+    def _failure(
+        self, answer: httpx2.Response, about: str, *, writes: bool = False
+    ) -> RepointError:
         if answer.status_code == HTTPStatus.NOT_FOUND:
             return CollectionMissingError(collection=about)
         if answer.status_code == HTTPStatus.CONFLICT:
@@ -325,6 +330,8 @@ class Server:
         said = answer.text[:_QUOTED].strip()
         if self.address.api_key:
             said = said.replace(self.address.api_key, "***")
+        if writes and answer.status_code in _BAD_RECORD:
+            return RowsRefusedError(driver="chroma", why=said or f"{answer.status_code}")
         if answer.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             said += "; check api_key_env"
         return BackendUnavailableError(

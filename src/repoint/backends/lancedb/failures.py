@@ -19,7 +19,7 @@ from repoint.domain.errors import (
     CollectionMissingError,
     CorruptionError,
     RepointError,
-    UnsupportedError,
+    RowsRefusedError,
 )
 
 #: What the engine raises when the storage or another writer is in the way.
@@ -44,10 +44,9 @@ def translated(table: Path, *, making: bool = False) -> Iterator[None]:
     try:
         yield
     except UnicodeEncodeError as error:
-        raise UnsupportedError(
+        raise RowsRefusedError(
             driver="lancedb",
-            what=f"text with half a surrogate pair ({error.reason})",
-            hint="such text is no valid Unicode: correct it at its source",
+            why=f"half a surrogate pair is no text ({error.reason})",
         ) from error
     except FAILURES as error:
         raise _translation(error, table, making=making) from error

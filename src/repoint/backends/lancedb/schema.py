@@ -34,6 +34,8 @@ _IN_KEY: Final = {b"lance-schema:unenforced-primary-key": b"true"}
 _HIT: Final = ("document", "slot", "lsn", "text", "start", "end", "metadata")
 _STORED: Final = ("document", "slot", "lsn", "digest")
 
+#: Made once: an encoder costs more than most metadata takes to encode.
+_ENCODED: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _FIELD_TYPES: Final = {
     FieldType.TEXT: pa.string(),
     FieldType.NUMBER: pa.float64(),
@@ -127,7 +129,9 @@ def rows(entries: Sequence[Entry], vectors: FloatMatrix, schema: pa.Schema) -> p
         "slot": [n for _, n, _ in filled] + [n for _, n in emptied],
         "lsn": [e.lsn for e, *_ in filled] + [e.lsn for e, _ in emptied],
         "digest": _padded([chunk.digest for *_, chunk in filled], len(emptied)),
-        "vector": pa.concat_arrays([values, pa.nulls(len(emptied), values.type)]),
+        "vector": pa.concat_arrays([values, pa.nulls(len(emptied), values.type)])
+        if emptied
+        else values,
         "text": _padded([chunk.text for *_, chunk in filled], len(emptied)),
         "start": _padded([chunk.start for *_, chunk in filled], len(emptied)),
         "end": _padded([chunk.end for *_, chunk in filled], len(emptied)),
@@ -166,7 +170,7 @@ def _value(value: Json) -> Json:
 
 
 def _written(metadata: Metadata) -> str:
-    return json.dumps(dict(metadata), ensure_ascii=False, separators=(",", ":"))
+    return _ENCODED(dict(metadata))
 
 
 def hit_columns(score: str) -> list[str]:

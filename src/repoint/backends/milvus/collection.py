@@ -82,7 +82,7 @@ class MilvusCollection:
                 if standing.get(id_, 0) <= slots[id_].entry.lsn
             ]
             for part in rows.parts(new, self._spec.dimensions):
-                self._engine.run(partial(self._upsert, part), about=self._spec.name)
+                self._engine.write(partial(self._upsert, part), about=self._spec.name)
 
     def search(
         self,

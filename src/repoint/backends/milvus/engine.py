@@ -11,11 +11,12 @@ from typing import Final, TypeVar
 
 import grpc
 from pymilvus import MilvusClient
-from pymilvus.exceptions import MilvusException
+from pymilvus.exceptions import DataNotMatchException, MilvusException, ParamError
 
 from repoint.domain.errors import (
     BackendUnavailableError,
     CollectionMissingError,
+    RowsRefusedError,
     UnsupportedError,
 )
 
@@ -39,6 +40,9 @@ _SOON: Final = {
 }
 _NO_CONNECTION: Final = 2
 _NO_COLLECTION: Final = 100
+#: What was given is no row of this collection: too long a text, another type.
+_BAD_ROW: Final = frozenset({1100})
+_NO_ROW: Final = (DataNotMatchException, ParamError)
 #: Codes of an alias that is not there: the server's, and milvus-lite's.
 _NO_ALIAS: Final = frozenset({1600, 100})
 _LITE: Final = "milvus_lite"
@@ -108,6 +112,26 @@ class Engine:
         """
         with self._translated(about):
             return call(self._opened())
+
+    def write(self, call: Callable[[MilvusClient], T], *, about: str) -> T:
+        """Return what a call returns that writes rows.
+
+        Raises:
+            RowsRefusedError: a row is not what the collection's fields can hold.
+            UnavailableError: the server did not answer.
+            CollectionMissingError: the collection, ``about``, is gone.
+        """
+
+        def told(client: MilvusClient) -> T:
+            try:
+                return call(client)
+            except MilvusException as error:
+                if error.code in _BAD_ROW or isinstance(error, _NO_ROW):
+                    why = self._told(error.message)
+                    raise RowsRefusedError(driver="milvus", why=why) from error
+                raise
+
+        return self.run(told, about=about)
 
     def ranks_words(self) -> bool:
         """Return whether the server has BM25, by the version that it says it has.

@@ -92,7 +92,7 @@ class MilvusNotes:
             def upsert(client: MilvusClient, part: Sequence[rows.Row] = part) -> None:
                 client.upsert(self._name, list(part), timeout=TIMEOUT_S)
 
-            self._engine.run(upsert, about=self._name)
+            self._engine.write(upsert, about=self._name)
 
     def remove(self, documents: Sequence[DocumentId]) -> None:
         """Forget documents."""

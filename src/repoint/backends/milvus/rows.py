@@ -19,8 +19,8 @@ from pymilvus.milvus_client import IndexParams
 
 from repoint.backends.milvus.filters import fields
 from repoint.domain.adoption import layout_of, layout_tree
-from repoint.domain.document import Chunk, Entry, digest_of
-from repoint.domain.errors import UnsupportedError
+from repoint.domain.document import Chunk, Entry, digest_of, encoded
+from repoint.domain.errors import RowsRefusedError
 from repoint.domain.ids import CollectionName, DocumentId, Fingerprint, Lsn
 from repoint.domain.spec import AnnKind, AnnSpec, Distance
 from repoint.ports.backend import CollectionSpec, FloatMatrix, FloatVector, Hit, StoredBatch
@@ -93,9 +93,10 @@ def row(id_: str, slot: Slot, vector: FloatVector) -> Row:
         UnsupportedError: the text or the metadata is longer than Milvus can hold.
     """
     entry, chunk = slot.entry, slot.chunk
-    metadata = dict(entry.metadata) if chunk else {}
-    told, indexed = json.dumps(metadata, ensure_ascii=False), fields(metadata)
-    fitting(f"metadata of {entry.document}", json.dumps(indexed))
+    metadata = entry.metadata if chunk else {}
+    indexed = fields(metadata)
+    if indexed:
+        fitting(f"metadata of {entry.document}", encoded(indexed))
     return {
         "id": Sealed(id_),
         "document": fitting("a document's id", entry.document),
@@ -107,7 +108,7 @@ def row(id_: str, slot: Slot, vector: FloatVector) -> Row:
         "text": fitting(f"chunk of {entry.document}", chunk.text if chunk else ""),
         "start": chunk.start if chunk else 0,
         "end": chunk.end if chunk else 0,
-        "metadata": fitting(f"metadata of {entry.document}", told),
+        "metadata": fitting(f"metadata of {entry.document}", encoded(metadata)),
         "fields": indexed,
         VECTOR: vector,
     }
@@ -308,20 +309,19 @@ def fitting(what: str, text: str) -> str:
     """Return a text, sealed, once it is known that Milvus can hold it.
 
     Raises:
-        UnsupportedError: it is too long, or no valid Unicode.
+        RowsRefusedError: it is too long, or no valid Unicode.
     """
     try:
-        size = len(text.encode())
+        size = len(text) if text.isascii() else len(text.encode())
     except UnicodeEncodeError as error:
-        raise UnsupportedError(
+        raise RowsRefusedError(
             driver="milvus",
-            what=f"text with half a surrogate pair ({error.reason})",
-            hint="such text is no valid Unicode: correct it at its source",
+            why=f"half a surrogate pair is no text ({error.reason})",
         ) from error
     if size > LONGEST:
-        raise UnsupportedError(
+        raise RowsRefusedError(
             driver="milvus",
-            what=f"{size} bytes in one field ({what})",
-            hint=f"at most {LONGEST:,}: give the release a chunking size",
+            why=f"{size:,} bytes in one field ({what}), at most {LONGEST:,}: "
+            "give the release a chunking size",
         )
     return Sealed(text)

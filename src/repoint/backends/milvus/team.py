@@ -162,7 +162,7 @@ class MilvusTeamRows:
             rows.append(row)
         keys: list[str] = []
         for part in _rows_in_parts(rows, vectors.shape[1]):
-            keys += self._engine.run(partial(self._put, part), about=self._place)
+            keys += self._engine.write(partial(self._put, part), about=self._place)
         return [
             (key, row_of(self._layout, self._schema, {**row, self._key.name: key}).state)
             for key, row in zip(keys, rows, strict=True)

@@ -61,6 +61,7 @@ class AdoptedOpenSearchCollection(OpenSearchCollection):
         self._layout = layout
         self._place = layout.collection
         self._vector = layout.vector
+        self._text = layout.text.name
         self._zero = ZERO
         self._order = [{f"{NOTES}.document": {"order": "asc", "unmapped_type": "keyword"}}]
         #: Whether the index has a graph that can be searched among some rows only.

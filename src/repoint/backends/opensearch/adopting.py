@@ -90,21 +90,13 @@ class OpenSearchAdopter:
     def begin(self, spec: CollectionSpec) -> None:
         """Make the index beside the team's, and have the team's mapping take notes."""
         layout = spec.adopted
-        if layout is None or spec.lexical:
+        if layout is None:
             raise UnsupportedError(
-                driver="opensearch", what="hybrid search of an adopted index"
+                driver="opensearch", what=f"adopting {spec.name} without a layout"
             )
 
         def make(client: OpenSearch) -> None:
-            mapping = client.indices.get_mapping(index=layout.collection)
-            kept = describing.vectors_of(mapping[layout.collection]["mappings"], layout)[1]
-            if kept is not None and kept != spec.distance:
-                raise UnsupportedError(
-                    driver="opensearch",
-                    what=f"distance {spec.distance} in {layout.collection}, which was made "
-                    f"for {kept}",
-                    hint="declare the distance that it was made with",
-                )
+            _require_fitting(client, spec, layout)
             if not client.indices.exists(index=physical(spec.name)):
                 self._require_free(layout)
                 try:
@@ -229,6 +221,26 @@ class OpenSearchAdopter:
                     what=f"ids in {layout.id.name!r} that occur more than once, as {value!r}",
                     hint=hint,
                 )
+
+
+def _require_fitting(client: OpenSearch, spec: CollectionSpec, layout: Layout) -> None:
+    """Refuse a spec that asks of the index what it was not made for."""
+    told = client.indices.get_mapping(index=layout.collection)
+    mapping = told[layout.collection]["mappings"]
+    if spec.lexical and not describing.ranks_words(mapping, layout):
+        raise UnsupportedError(
+            driver="opensearch",
+            what=f"hybrid search of {layout.collection}, whose {layout.text.name!r} "
+            "has no index for words",
+            hint="leave hybrid out of the spec, or index the field as text",
+        )
+    kept = describing.vectors_of(mapping, layout)[1]
+    if kept is not None and kept != spec.distance:
+        raise UnsupportedError(
+            driver="opensearch",
+            what=f"distance {spec.distance} in {layout.collection}, which was made for {kept}",
+            hint="declare the distance that it was made with",
+        )
 
 
 def _layout(spec: CollectionSpec) -> Layout:

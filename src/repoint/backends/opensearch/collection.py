@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from opensearchpy import OpenSearch
 
-from repoint.backends.opensearch import documents
+from repoint.backends.opensearch import documents, refusals
 from repoint.backends.opensearch.documents import VECTOR, Source, physical
 from repoint.backends.opensearch.engine import TIMEOUT_S, Engine
 from repoint.backends.opensearch.filters import FILLED, Query, condition
@@ -22,6 +22,7 @@ from repoint.domain.errors import (
     BackendUnavailableError,
     CollectionMissingError,
     FingerprintMismatchError,
+    RowsRefusedError,
     UnsupportedError,
 )
 from repoint.domain.filters import Filter
@@ -67,6 +68,7 @@ class OpenSearchCollection:
         # An adopted collection is searched elsewhere, and its fields have other names.
         self._place = self._index
         self._vector = VECTOR
+        self._text = "text"
         self._zero: Query = {"term": {"zero": True}}
         self._order: list[Query] = [{"document": {"order": "asc"}}, {"slot": {"order": "asc"}}]
 
@@ -138,7 +140,7 @@ class OpenSearchCollection:
         words = _some_words(text)
         if limit <= 0 or not words:
             return []
-        match: Query = {"match": {"text": {"query": words}}}
+        match: Query = {"match": {self._text: {"query": words}}}
         query: Query = {"bool": {"must": [match], "filter": [self._filled(where)]}}
         found = self._ranked(query, min(limit, MOST))
         return _best([self._hit(*one) for one in found], limit)
@@ -218,18 +220,21 @@ class OpenSearchCollection:
 
     def _written(self, client: OpenSearch, new: Mapping[str, Source]) -> list[str]:
         """Write, and return the ids of those for which the database has a higher LSN."""
-        refused: list[str] = []
+        newer: list[str] = []
+        refused: dict[str, str] = {}
         for lines in documents.requests(new, self._index):
             answer = client.bulk(body=lines, params={"refresh": "true"})
             for item in answer["items"] if answer["errors"] else []:
                 done = item["index"]
                 if done["status"] == HTTPStatus.CONFLICT:
-                    refused.append(str(done["_id"]))
+                    newer.append(str(done["_id"]))
+                elif refusals.is_of_document(done):
+                    refused[str(new[str(done["_id"])]["document"])] = refusals.reason(done)
                 elif "error" in done:
-                    raise BackendUnavailableError(
-                        f"{self._spec.name}: {done['error'].get('reason', done['error'])}"
-                    )
-        return refused
+                    raise BackendUnavailableError(f"{self._spec.name}: {refusals.reason(done)}")
+        if refused:
+            raise RowsRefusedError.of(refused, driver="opensearch")
+        return newer
 
     def _purged(self, client: OpenSearch, refused: Sequence[str]) -> set[str]:
         """Return which of these are not there, so that nothing newer can have refused them."""

@@ -169,6 +169,13 @@ def vectors_of(mapping: Tree, layout: Layout) -> tuple[int, Distance | None, str
     return int(found["dimension"]), distance, str(method.get("engine", ""))
 
 
+def ranks_words(mapping: Tree, layout: Layout) -> bool:
+    """Return whether the documents' text has an index for words, of the team's own."""
+    properties = mapping["properties"]
+    found = properties.get(layout.text.name, {}) if isinstance(properties, dict) else {}
+    return found.get("type") == "text" and found.get("index", True) is not False
+
+
 def searches_graph(client: OpenSearch, layout: Layout, mapping: Tree) -> bool:
     """Return whether the index has a graph, and one that takes a filter."""
     settings = client.indices.get_settings(

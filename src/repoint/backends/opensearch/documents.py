@@ -17,8 +17,8 @@ import numpy as np
 
 from repoint.backends.opensearch.filters import KINDS, fields
 from repoint.domain.adoption import layout_of, layout_tree
-from repoint.domain.document import Entry, digest_of
-from repoint.domain.errors import UnsupportedError
+from repoint.domain.document import Entry, digest_of, encoded
+from repoint.domain.errors import RowsRefusedError
 from repoint.domain.ids import CollectionName, DocumentId, Fingerprint, Lsn
 from repoint.domain.spec import AnnKind, AnnSpec, Distance
 from repoint.ports.backend import CollectionSpec, FloatMatrix, FloatVector, Hit, StoredBatch
@@ -129,16 +129,16 @@ def documents_of(
     """Return every slot of the entries as a document, by its id.
 
     Raises:
-        UnsupportedError: a text is no valid Unicode, or longer than can be compared.
+        RowsRefusedError: a text is no valid Unicode, or longer than can be compared.
     """
     vectors = iter(matrix)
     cosine = spec.distance is Distance.COSINE
     found: dict[str, Source] = {}
     for entry in entries:
-        metadata = json.dumps(dict(entry.metadata), ensure_ascii=False)
+        metadata = encoded(entry.metadata)
         compared = fields(entry.metadata)
         for text in (entry.document, *(v for v in compared.values() if isinstance(v, str))):
-            _comparable(text)
+            _comparable(entry.document, text)
         for number in range(max(entry.slots, len(entry.chunks))):
             source: Source = {
                 "document": entry.document,
@@ -255,13 +255,11 @@ def id_of(document: DocumentId, slot: int) -> str:
     return blake2b(text, digest_size=16).hexdigest()
 
 
-def _comparable(text: str) -> None:
+def _comparable(document: DocumentId, text: str) -> None:
     if len(sound(text).encode()) > LONGEST:
-        raise UnsupportedError(
-            driver="opensearch",
-            what=f"an id or a metadata field of {len(text.encode())} bytes",
-            hint=f"at most {LONGEST:,} can be compared",
-        )
+        why = f"an id or a metadata field of {len(text.encode()):,} bytes, where at most "
+        why += f"{LONGEST:,} can be compared"
+        raise RowsRefusedError.of({document: why}, driver="opensearch")
 
 
 def sound(text: str) -> str:
@@ -269,9 +267,8 @@ def sound(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise UnsupportedError(
+        raise RowsRefusedError(
             driver="opensearch",
-            what=f"text with half a surrogate pair ({error.reason})",
-            hint="such text is no valid Unicode: correct it at its source",
+            why=f"half a surrogate pair is no text ({error.reason})",
         ) from error
     return text

@@ -15,9 +15,11 @@ from opensearchpy.exceptions import (
 )
 from opensearchpy.exceptions import NotFoundError, OpenSearchException, TransportError
 
+from repoint.backends.opensearch import refusals
 from repoint.domain.errors import (
     BackendUnavailableError,
     CollectionMissingError,
+    RowsRefusedError,
     UnsupportedError,
 )
 
@@ -25,7 +27,6 @@ T = TypeVar("T")
 
 #: Seconds for one call.
 TIMEOUT_S: Final = 60
-_QUOTED: Final = 300
 
 # The library warns of every answer that is an error, also of those that are told by one.
 logging.getLogger("opensearch").setLevel(logging.CRITICAL)
@@ -113,21 +114,16 @@ class Engine:
                 f"{about}: the OpenSearch server does not answer ({type(error).__name__})"
             ) from error
         except TransportError as error:
-            told = f"{error.status_code} {error.error}: {_reason(error)}"
+            if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                why = f"one request holds more than the server takes: {refusals.told(error)}"
+                raise RowsRefusedError(driver="opensearch", why=why) from error
+            told = f"{error.status_code} {error.error}: {refusals.told(error)}"
             hint = ""
             if error.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-                told = f"{error.status_code} {_reason(error)}".strip()
+                told = f"{error.status_code} {refusals.told(error)}".strip()
                 hint = f"check the user and password in {self.setting}, and its roles"
             raise BackendUnavailableError(
                 f"{about}: the server answers {told}", hint=hint
             ) from error
         except OpenSearchException as error:
             raise BackendUnavailableError(f"{about}: {type(error).__name__}") from error
-
-
-def _reason(error: TransportError) -> str:
-    told = error.info.get("error", "") if isinstance(error.info, dict) else error.info
-    if isinstance(told, dict):
-        causes = told.get("root_cause") or [told]
-        told = causes[0].get("reason") or told.get("reason")
-    return " ".join(str(told).split())[:_QUOTED]

@@ -10,7 +10,7 @@ from repoint.backends.opensearch.documents import LONGEST, meta_of, sound
 from repoint.backends.opensearch.filters import KINDS, Query, fields
 from repoint.backends.opensearch.layouts import NOTES
 from repoint.domain.document import Entry
-from repoint.domain.errors import UnsupportedError
+from repoint.domain.errors import RowsRefusedError
 from repoint.domain.filters import Scalar
 from repoint.ports.backend import CollectionSpec
 
@@ -79,7 +79,7 @@ def notes_of(
     """Return what is noted in a document of the team's.
 
     Raises:
-        UnsupportedError: a metadata field is longer than filters can compare.
+        RowsRefusedError: a metadata field is longer than filters can compare.
     """
     chunk = entry.chunks[0] if entry.chunks else None
     differs = chunk is not None and (entry.content is None or chunk.text != entry.content.text)
@@ -109,10 +109,9 @@ def _compared(entry: Entry) -> dict[str, Scalar]:
     compared = fields(entry.metadata)
     for name, value in entry.metadata.items():
         if isinstance(value, str) and len(value.encode("utf-8", "replace")) > LONGEST:
-            raise UnsupportedError(
-                driver="opensearch",
-                what=f"the metadata field {name!r} of {entry.document!r}, which is longer "
-                f"than the {LONGEST:,} bytes that filters can compare",
-                hint=f"leave it where it is: --leave-out {name}",
+            why = (
+                f"the metadata field {name!r} is longer than the {LONGEST:,} bytes that "
+                f"filters can compare; leave it where it is: --leave-out {name}"
             )
+            raise RowsRefusedError.of({entry.document: why}, driver="opensearch")
     return compared

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 from opensearchpy import OpenSearch
 
+from repoint.backends.opensearch import refusals
 from repoint.backends.opensearch.documents import MOST_BYTES, MOST_DOCUMENTS
 from repoint.backends.opensearch.layouts import (
     OWN_ID,
@@ -22,7 +23,7 @@ from repoint.backends.opensearch.layouts import (
     row_of,
 )
 from repoint.domain.adoption import Layout
-from repoint.domain.errors import BackendUnavailableError, UnsupportedError
+from repoint.domain.errors import BackendUnavailableError, RowsRefusedError
 from repoint.domain.ids import DocumentId
 
 #: Ids of one question, and the most hits of one.
@@ -101,15 +102,19 @@ def change(
     """Change rows as is decided for each, again for those that somebody else wrote to.
 
     Raises:
-        UnsupportedError: the database has no place for a document.
+        RowsRefusedError: the database will not take some of them; all others are changed.
         BackendUnavailableError: others write to the same rows all the while.
     """
     left = list(documents)
+    refused: dict[str, str] = {}
     for _ in range(_TRIES):
         there = look(left)
         decided = [(one, decide(one, there.get(one))) for one in left]
         changes = [(name, made) for name, made in decided if made is not None]
-        left = [name for part in _parts(changes) for name in _sent(client, part, about=about)]
+        parts = _parts(changes)
+        left = [name for part in parts for name in _sent(client, part, refused, about=about)]
+        if not left and refused:
+            raise RowsRefusedError.of(refused, driver="opensearch")
         if not left:
             return
     raise BackendUnavailableError(f"{about}: others write to {left[0]!r} all the while")
@@ -145,9 +150,16 @@ def _parts(
 
 
 def _sent(
-    client: OpenSearch, part: Sequence[tuple[DocumentId, Change]], *, about: str
+    client: OpenSearch,
+    part: Sequence[tuple[DocumentId, Change]],
+    refused: dict[str, str],
+    *,
+    about: str,
 ) -> list[DocumentId]:
-    """Send changes, and return the documents for which they must be decided again."""
+    """Send changes, and return the documents for which they must be decided again.
+
+    What is refused for what it is gets its reason in ``refused``.
+    """
     lines: list[dict[str, object]] = []
     for _, (action, where, source) in part:
         lines.append({action: where})
@@ -160,8 +172,10 @@ def _sent(
         done = item[action]
         if done["status"] == HTTPStatus.CONFLICT or _is_other(source, done):
             again.append(name)
+        elif refusals.is_of_document(done):
+            refused[name] = refusals.reason(done)
         elif "error" in done:
-            _refuse(name, done, about=about)
+            raise BackendUnavailableError(f"{about}: {refusals.reason(done)}")
     return again
 
 
@@ -170,17 +184,3 @@ def _is_other(source: Mapping[str, object] | None, done: Mapping[str, object]) -
     notes = (source or {}).get("repoint")
     noted = notes.get("version") if isinstance(notes, dict) else None
     return "error" not in done and noted is not None and noted != done["_version"]
-
-
-def _refuse(name: DocumentId, done: Mapping[str, object], *, about: str) -> None:
-    error = done["error"]
-    why = error.get("reason", error) if isinstance(error, dict) else error
-    cause = error.get("caused_by", {}).get("reason", "") if isinstance(error, dict) else ""
-    told = f"{why}: {cause}" if cause else f"{why}"
-    if done["status"] == HTTPStatus.BAD_REQUEST:
-        raise UnsupportedError(
-            driver="opensearch",
-            what=f"document {name!r} in {about}: {told[:300]}",
-            hint="correct the document, or let the index's mapping take it",
-        )
-    raise BackendUnavailableError(f"{about}: {told[:300]}")

@@ -11,8 +11,9 @@ from hashlib import blake2b
 from http import HTTPStatus
 
 from opensearchpy import OpenSearch
+from opensearchpy.exceptions import RequestError
 
-from repoint.backends.opensearch import rows
+from repoint.backends.opensearch import refusals, rows
 from repoint.backends.opensearch.documents import id_of as id_beside
 from repoint.backends.opensearch.layouts import (
     LONGEST_ID,
@@ -27,7 +28,7 @@ from repoint.backends.opensearch.noting import fields_in, mapping_of_fields, not
 from repoint.backends.opensearch.rows import Change
 from repoint.domain.adoption import Layout
 from repoint.domain.document import Entry
-from repoint.domain.errors import BackendUnavailableError
+from repoint.domain.errors import BackendUnavailableError, RowsRefusedError
 from repoint.domain.ids import DocumentId, Lsn
 from repoint.ports.adoption import Note
 from repoint.ports.backend import FloatMatrix, FloatVector
@@ -185,11 +186,27 @@ class Writing:
     def _map(self, client: OpenSearch, entries: Sequence[Entry]) -> None:
         """Have the database know the fields that filters look at, before they are written."""
         wanted = {name for entry in entries for name in fields_in(entry)} - self._mapped
-        if wanted:
-            client.indices.put_mapping(
-                index=self._place, body=mapping_of_fields(sorted(wanted))
-            )
-            self._mapped |= wanted
+        if not wanted or not self._full(client, wanted):
+            return
+        refused: dict[str, str] = {}
+        for entry in entries:  # each by itself: it may be one that has far too many
+            fields = fields_in(entry) - self._mapped
+            if fields and (why := self._full(client, fields)):
+                refused[entry.document] = why
+        if refused:
+            raise RowsRefusedError.of(refused, driver="opensearch")
+
+    def _full(self, client: OpenSearch, wanted: set[str]) -> str:
+        """Let the mapping have these fields; return why not, where it has too many."""
+        try:
+            body = mapping_of_fields(sorted(wanted))
+            client.indices.put_mapping(index=self._place, body=body)
+        except RequestError as error:
+            if not refusals.is_full(error):
+                raise
+            return refusals.told(error)
+        self._mapped |= wanted
+        return ""
 
     def _give_way(self, client: OpenSearch, entries: Sequence[Entry], *, unnoted: bool) -> None:
         """Delete rows that are older than a tombstone beside them."""
@@ -229,11 +246,15 @@ class Writing:
                 made = {"document": entry.document, "lsn": entry.lsn, "emptied": emptied}
                 lines += [{"index": where}, made]
             answer = client.bulk(body=lines, params={"refresh": "true"})
-            for item in answer["items"] if answer["errors"] else []:
+            refused: dict[str, str] = {}
+            for item, made in zip(answer["items"], lines[1::2], strict=True):
                 done = item["index"]
-                if "error" in done and done["status"] != HTTPStatus.CONFLICT:
-                    why = done["error"].get("reason", done["error"])
-                    raise BackendUnavailableError(f"{self._beside}: {why}")
+                if refusals.is_of_document(done):
+                    refused[str(made["document"])] = refusals.reason(done)
+                elif "error" in done and done["status"] != HTTPStatus.CONFLICT:
+                    raise BackendUnavailableError(f"{self._beside}: {refusals.reason(done)}")
+            if refused:
+                raise RowsRefusedError.of(refused, driver="opensearch")
 
 
 def _bare(source: Mapping[str, object]) -> dict[str, object]:

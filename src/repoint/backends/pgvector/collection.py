@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Final, TypeAlias
 
 import numpy as np
-from psycopg import sql
+from psycopg import errors, sql
 
-from repoint.backends.pgvector import indexes
+from repoint.backends.pgvector import indexes, tables
 from repoint.backends.pgvector.adopted import AdoptedTable
 from repoint.backends.pgvector.connections import (
     EF_SEARCH,
@@ -19,7 +20,7 @@ from repoint.backends.pgvector.connections import (
     translated,
 )
 from repoint.backends.pgvector.filters import Values, condition
-from repoint.backends.pgvector.tables import look, merge, rows_of, stage, table_name
+from repoint.backends.pgvector.tables import look, rows_of, table_name
 from repoint.backends.pgvector.text import escaped, plain
 from repoint.domain.document import Entry, Metadata, digest_of
 from repoint.domain.errors import (
@@ -97,18 +98,16 @@ class PgvectorCollection:
             return
 
         def write(link: Link) -> None:
-            if not self._adopted:
-                stage(link)
-            with link.connection.transaction():
-                # Nobody can put another table in its place before this transaction ends.
-                link.connection.execute(
-                    sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(self._table)
-                )
-                self._require_own(link)
-                if self._adopted:
+            if self._adopted:
+                with self._owning(link):
                     self._adopted.write(link, self._adopted.rows_of(entries, matrix))
-                else:
-                    merge(link, self._table, rows)
+                return
+            with suppress(errors.UniqueViolation), self._owning(link):
+                if tables.insert(link, self._table, rows):
+                    return
+            tables.stage(link)
+            with self._owning(link):
+                tables.merge(link, self._table, rows)
 
         with translated(self._spec.name):
             rows = [] if self._adopted else list(rows_of(entries, matrix))
@@ -241,6 +240,16 @@ class PgvectorCollection:
             self._require_own(link)
 
         self._connections.run(build, about=self._spec.name)
+
+    @contextmanager
+    def _owning(self, link: Link) -> Iterator[None]:
+        """Give a transaction before whose end nobody can put another table in this place."""
+        with link.connection.transaction():
+            link.connection.execute(
+                sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(self._table)
+            )
+            self._require_own(link)
+            yield
 
     def _nearest(
         self, link: Link, values: FloatVector, *, limit: int, where: Filter | None, exact: bool

@@ -22,9 +22,10 @@ from repoint.domain.errors import (
     CollectionMissingError,
     MissingSettingError,
     RepointError,
+    RowsRefusedError,
     UnsupportedError,
 )
-from repoint.ports.backend import FloatVector
+from repoint.ports.backend import FloatMatrix, FloatVector
 
 T = TypeVar("T")
 
@@ -34,6 +35,15 @@ KEPT: Final = 8
 ATTEMPTS: Final = 3
 #: Seconds to wait for a connection.
 CONNECT_S: Final = 10
+#: A row is at fault: what its columns hold, what the team's constraints and triggers demand.
+_BAD_ROW: Final = (
+    errors.DataError,
+    errors.ProgramLimitExceeded,
+    errors.IntegrityError,
+    errors.RaiseException,
+)
+#: Not these: two that make the same table at once meet in the catalogue.
+_CATALOG: Final = "pg_catalog"
 #: The first version whose index goes on until a filter has let enough rows through.
 LEAST_VERSION: Final = (0, 8)
 #: Neighbours that the index keeps in view where a spec does not say how many.
@@ -49,9 +59,16 @@ class Packed:
     @staticmethod
     def of(values: FloatVector) -> Packed:
         """Pack a vector."""
-        return Packed(
-            len(values).to_bytes(2, "big") + b"\x00\x00" + values.astype(">f4").tobytes()
-        )
+        return Packed(next(packed(values[None])))
+
+
+def packed(matrix: FloatMatrix) -> Iterator[bytes]:
+    """Yield each row in the form that the server takes."""
+    rows, dimensions = matrix.shape
+    head, width = dimensions.to_bytes(2, "big") + b"\x00\x00", 4 * dimensions
+    data = matrix.astype(">f4").tobytes()
+    for start in range(0, rows * width, width):
+        yield head + data[start : start + width]
 
 
 class _VectorDumper(Dumper):
@@ -216,10 +233,9 @@ def translated(about: str) -> Iterator[None]:
     try:
         yield
     except UnicodeEncodeError as error:
-        raise UnsupportedError(
+        raise RowsRefusedError(
             driver="pgvector",
-            what=f"text with half a surrogate pair ({error.reason})",
-            hint="such text is no valid Unicode: correct it at its source",
+            why=f"half a surrogate pair is no text ({error.reason})",
         ) from error
     except psycopg.Error as error:
         raise _translation(error, about) from error
@@ -233,6 +249,6 @@ def _translation(error: psycopg.Error, about: str) -> RepointError:
         return BackendUnavailableError(
             f"{about}: {said}", hint="grant it to the user that repoint connects as"
         )
-    if isinstance(error, errors.DataError | errors.ProgramLimitExceeded):
-        return UnsupportedError(driver="pgvector", what=f"what was to be stored: {said}")
+    if isinstance(error, _BAD_ROW) and error.diag.schema_name != _CATALOG:
+        return RowsRefusedError(driver="pgvector", why=said)
     return BackendUnavailableError(f"{about}: {said}")

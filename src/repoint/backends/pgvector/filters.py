@@ -45,21 +45,21 @@ _OPERATORS: Final = MappingProxyType(
         Comparison.AT_LEAST: sql.SQL(">="),
     }
 )
+#: Made once: an encoder costs more than most metadata takes to encode.
+_ENCODED: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _NEVER: Final = sql.SQL("false")
 _ALWAYS: Final = sql.SQL("true")
 
 
 def fields(metadata: Metadata) -> str:
     """Return what the column holds for a document with this metadata."""
-    return json.dumps(
+    return _ENCODED(
         {
             _key(field, kind): _stored(value)
             for field, value in metadata.items()
             if (kind := type_of(value)) in _PREFIXES
             and isinstance(value, str | int | float | bool)
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
+        }
     )
 
 

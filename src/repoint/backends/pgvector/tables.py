@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 
 from psycopg import sql
 
-from repoint.backends.pgvector.connections import Link, Packed
+from repoint.backends.pgvector.connections import Link, packed
 from repoint.backends.pgvector.filters import fields
 from repoint.backends.pgvector.text import escaped
 from repoint.domain.adoption import layout_of, layout_tree
@@ -31,7 +31,7 @@ Row: TypeAlias = tuple[
     int,
     int,
     str | None,
-    Packed | None,
+    bytes | None,
     str | None,
     int | None,
     int | None,
@@ -57,9 +57,17 @@ CREATE TEMPORARY TABLE repoint_stage (
     text text, "start" integer, "end" integer, metadata text, fields text
 ) ON COMMIT DELETE ROWS
 """
+#: Vectors come packed, as any bytes.
 _STAGE_TYPES: Final = (
-    "text", "int4", "int8", "text", "vector", "text", "int4", "int4", "text", "text",
+    "text", "int4", "int8", "text", "bytea", "text", "int4", "int4", "text", "text",
 )  # fmt: skip
+#: Into the table itself, JSON as its text; that of ``jsonb`` has a version before it.
+_TABLE_TYPES: Final = (*_STAGE_TYPES[:-1], "bytea")
+_JSONB: Final = b"\x01"
+#: Made once: an encoder costs more than most metadata takes to encode.
+_ENCODED: Final = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False
+).encode
 
 _TABLE: Final = """
 CREATE TABLE {table} (
@@ -200,8 +208,31 @@ def stage(link: Link) -> None:
         link.staged = True
 
 
+def insert(link: Link, table: sql.Identifier, rows: Sequence[Row]) -> bool:
+    """Write rows of documents of which nothing stands; False when something does.
+
+    There is nothing to compare, so they go straight into the table. Its key still decides:
+    where another writer puts one of them there meanwhile, the server refuses them all, and
+    the caller's transaction with them.
+
+    Raises:
+        UniqueViolation: that came about; write them by ``merge``.
+    """
+    documents = list({row[0] for row in rows})
+    standing = sql.SQL("SELECT FROM {} WHERE document = ANY(%s) LIMIT 1").format(table)
+    if link.connection.execute(standing, (documents,)).fetchone() is not None:
+        return False
+    columns = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
+    copying = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(table, columns)
+    with link.connection.cursor() as cursor, cursor.copy(copying) as copy:
+        copy.set_types(_TABLE_TYPES)
+        for row in rows:
+            copy.write_row((*row[:-1], _JSONB + row[-1].encode()))
+    return True
+
+
 def merge(link: Link, table: sql.Identifier, rows: Sequence[Row]) -> None:
-    """Write rows, each unless a higher LSN stands in its place; needs a transaction."""
+    """Write rows, each unless a higher LSN stands in its place, through the staging table."""
     with link.connection.cursor() as cursor:
         with cursor.copy("COPY pg_temp.repoint_stage FROM STDIN (FORMAT BINARY)") as copy:
             copy.set_types(_STAGE_TYPES)
@@ -212,16 +243,14 @@ def merge(link: Link, table: sql.Identifier, rows: Sequence[Row]) -> None:
 
 def rows_of(entries: Sequence[Entry], matrix: FloatMatrix) -> Iterator[Row]:
     """Yield the table's rows for whole documents: their chunks, then their emptied slots."""
-    vectors = iter(matrix)
+    vectors = packed(matrix)
     for entry in entries:
         document = escaped(entry.document)
-        metadata = json.dumps(
-            dict(entry.metadata), ensure_ascii=False, separators=(",", ":"), allow_nan=False
-        )
+        metadata = _ENCODED(dict(entry.metadata))
         filterable = fields(entry.metadata)
         for slot, chunk in enumerate(entry.chunks):
             yield (
-                document, slot, entry.lsn, chunk.digest, Packed.of(next(vectors)),
+                document, slot, entry.lsn, chunk.digest, next(vectors),
                 escaped(chunk.text), chunk.start, chunk.end, metadata, filterable,
             )  # fmt: skip
         for slot in range(len(entry.chunks), entry.slots):

@@ -17,6 +17,8 @@ _PLAIN: Final = {"\x01": "\x00", "\x02": "\x01"}
 
 def escaped(text: str) -> str:
     """Return the text without NUL."""
+    if "\x00" not in text and "\x01" not in text:  # nearly always, and sooner seen so
+        return text
     return _SPECIAL.sub(lambda found: _CODES[found[0]], text)
 
 

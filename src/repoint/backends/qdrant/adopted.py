@@ -86,7 +86,7 @@ class AdoptedQdrantCollection(QdrantCollection):
             if emptied:
                 self._empty(client, emptied)
 
-        self._engine.run(write, about=self._place)
+        self._engine.write(write, about=self._place)
 
     def note(self, notes: Sequence[Note]) -> None:
         """Note points that stand already."""

@@ -258,9 +258,11 @@ def _bypass(
     payload = point.payload or {}
     notes = payload.get(NOTES) or {}
     document = document_of(layout, point)
-    if notes.get("state") == state_of(layout, payload):
+    lsn, emptied = positions.get(document.id, (None, False))
+    # Its note may have come back with it, from a copy that was made before a later write.
+    is_newest = lsn is None or int(notes.get("lsn", -1)) >= lsn
+    if is_newest and notes.get("state") == state_of(layout, payload):
         return None
     if not notes.get("known") and not document.text.strip():
         return None
-    lsn, emptied = positions.get(document.id, (None, False))
     return Bypass.of(document, noted=lsn, emptied=emptied)

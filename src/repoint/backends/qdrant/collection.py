@@ -66,7 +66,7 @@ class QdrantCollection:
             self._require_own(client)
             client.batch_update_points(self._spec.name, operations, wait=True)
 
-        self._engine.run(write, about=self._spec.name)
+        self._engine.write(write, about=self._spec.name)
 
     def search(
         self,

@@ -16,6 +16,7 @@ from repoint.domain.errors import (
     BackendUnavailableError,
     CollectionMissingError,
     RepointError,
+    RowsRefusedError,
     UnsupportedError,
 )
 
@@ -30,6 +31,11 @@ RANKS_WORDS: Final = (1, 20)
 #: Seconds for one call.
 TIMEOUT_S: Final = 60
 _NOT_FOUND: Final = 404
+#: Statuses of a write of which some point is at fault; one request may be too large, too.
+_BAD_POINT: Final = frozenset({400, 413, 422})
+#: Words of a collection that is as large as its strict mode lets it be.
+_FULL: Final = "storage size limit"
+_QUOTED: Final = 300
 
 
 class Engine:
@@ -69,6 +75,26 @@ class Engine:
                 # The library advises a server for more than 20,000 points; so does the page.
                 warnings.simplefilter("ignore", UserWarning)
                 return call(client)
+
+    def write(self, call: Callable[[QdrantClient], T], *, about: str) -> T:
+        """Return what a call returns that writes points.
+
+        Raises:
+            RowsRefusedError: the server will not take one of them, whatever else it takes.
+            UnavailableError: the server did not answer.
+            CollectionMissingError: the collection, ``about``, is gone.
+        """
+
+        def told(client: QdrantClient) -> T:
+            try:
+                return call(client)
+            except UnexpectedResponse as error:
+                why = " ".join(error.content.decode(errors="replace").split())[:_QUOTED]
+                if error.status_code not in _BAD_POINT or _FULL in why:
+                    raise
+                raise RowsRefusedError(driver="qdrant", why=why) from error
+
+        return self.run(told, about=about)
 
     def ranks_words(self) -> bool:
         """Return whether it has BM25: the library's own engine has, a server from 1.20 on.

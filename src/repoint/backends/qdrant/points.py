@@ -17,8 +17,8 @@ from qdrant_client import models
 
 from repoint.backends.qdrant.filters import fields
 from repoint.domain.adoption import layout_of, layout_tree
-from repoint.domain.document import Chunk, Entry, digest_of
-from repoint.domain.errors import UnsupportedError
+from repoint.domain.document import Chunk, Entry, digest_of, encoded
+from repoint.domain.errors import RowsRefusedError
 from repoint.domain.ids import CollectionName, DocumentId, Fingerprint, Lsn
 from repoint.domain.spec import AnnKind, AnnSpec, Distance
 from repoint.ports.backend import CollectionSpec, FloatMatrix, FloatVector, Hit, StoredBatch
@@ -158,7 +158,7 @@ def content_of(entry: Entry, chunk: Chunk) -> dict[str, object]:
         "text": _sound(chunk.text),
         "start": chunk.start,
         "end": chunk.end,
-        "metadata": _sound(json.dumps(dict(entry.metadata), ensure_ascii=False)),
+        "metadata": _sound(encoded(entry.metadata)),
         **fields(entry.metadata),
     }
 
@@ -209,10 +209,9 @@ def _sound(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise UnsupportedError(
+        raise RowsRefusedError(
             driver="qdrant",
-            what=f"text with half a surrogate pair ({error.reason})",
-            hint="such text is no valid Unicode: correct it at its source",
+            why=f"half a surrogate pair is no text ({error.reason})",
         ) from error
     return text
 

@@ -57,7 +57,7 @@ class SharedQdrantCollection(QdrantCollection):
             self._require_own(client)
             rewrite(client, self._shared, changes)
 
-        self._engine.run(write, about=self._spec.name)
+        self._engine.write(write, about=self._spec.name)
 
     def counts(self) -> Counts:
         """Return how much of the objects is this release's."""

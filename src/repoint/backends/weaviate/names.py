@@ -15,7 +15,7 @@ from typing import Final
 from uuid import UUID, uuid5
 
 from repoint.domain.document import FieldType
-from repoint.domain.errors import UnsupportedError
+from repoint.domain.errors import RowsRefusedError
 from repoint.domain.ids import Fingerprint
 
 _SPACE: Final = UUID("a5b0c1f4-2f0e-5a0b-9a55-0c6c0f5f4d11")
@@ -112,14 +112,13 @@ def sound(text: str) -> str:
     """Return the text, once it is known to be valid Unicode.
 
     Raises:
-        UnsupportedError: it has half a surrogate pair.
+        RowsRefusedError: it has half a surrogate pair.
     """
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise UnsupportedError(
+        raise RowsRefusedError(
             driver="weaviate",
-            what=f"text with half a surrogate pair ({error.reason})",
-            hint="such text is no valid Unicode: correct it at its source",
+            why=f"half a surrogate pair is no text ({error.reason})",
         ) from error
     return text

@@ -25,7 +25,7 @@ from repoint.backends.weaviate.names import (
     sound,
     vector_name,
 )
-from repoint.domain.document import Chunk, Entry, digest_of
+from repoint.domain.document import Chunk, Entry, digest_of, encoded
 from repoint.domain.ids import DocumentId, Lsn
 from repoint.ports.backend import CollectionSpec, FloatMatrix, FloatVector, Hit, StoredBatch
 
@@ -135,6 +135,6 @@ def _chunk(chunk: Chunk, entry: Entry) -> dict[str, WeaviateField]:
         "text": sound(chunk.text),
         "start": chunk.start,
         "end": chunk.end,
-        "metadata": sound(json.dumps(dict(entry.metadata), ensure_ascii=False)),
+        "metadata": sound(encoded(entry.metadata)),
         **fields(entry.metadata),
     }

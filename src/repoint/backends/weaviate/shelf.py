@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 from uuid import UUID
@@ -12,6 +13,7 @@ from weaviate.classes.config import ConsistencyLevel
 from weaviate.classes.query import Filter as Where
 from weaviate.classes.query import MetadataQuery, Sort
 from weaviate.collections import Collection as Handle
+from weaviate.collections.classes.batch import ErrorObject
 from weaviate.collections.classes.filters import FilterReturn
 from weaviate.collections.classes.internal import Object
 from weaviate.collections.classes.types import WeaviateProperties
@@ -30,6 +32,7 @@ from repoint.backends.weaviate.objects import (
     written,
 )
 from repoint.domain.document import Entry
+from repoint.domain.errors import RowsRefusedError
 from repoint.domain.ids import DocumentId
 from repoint.domain.spec import Distance
 from repoint.ports.backend import CollectionSpec, FloatMatrix, FloatVector, Hit
@@ -48,6 +51,9 @@ HEAVY_PAGE: Final = 512
 NAMED: Final = 200
 #: About as many bytes go into one write.
 WRITE_BYTES: Final = 16_000_000
+#: How the server says that a property does not hold what its type is for.
+_OF_OBJECT: Final = re.compile(r"invalid \S+(?: array)? property |invalid object")
+_QUOTED: Final = 300
 
 
 class Shelf:
@@ -181,13 +187,20 @@ class Shelf:
         """Write objects, in calls that are not too large.
 
         Raises:
+            RowsRefusedError: some will never be taken as they are; named where they are
+                repoint's own objects.
             WeaviateBatchError: some were not written.
         """
         handle = self.handle(client)
         for part in _parts(given, vector_bytes=4 * self._spec.dimensions):
             done = handle.data.insert_many(part)
-            if done.has_errors:
-                raise WeaviateBatchError(next(iter(done.errors.values())).message)
+            if not done.has_errors:
+                continue
+            first = next(iter(done.errors.values())).message
+            if not all(is_of_object(error.message) for error in done.errors.values()):
+                raise WeaviateBatchError(first)
+            named = {} if self.prefix else _named(part, done.errors)
+            raise RowsRefusedError(driver="weaviate", why=first[:_QUOTED], reasons=named)
 
     def delete(self, client: WeaviateClient, where: FilterReturn) -> None:
         """Delete all objects that meet a condition, as many calls as that takes.
@@ -250,6 +263,18 @@ def groups(documents: Sequence[DocumentId]) -> Iterator[Sequence[DocumentId]]:
     named = list(dict.fromkeys(documents))
     for start in range(0, len(named), NAMED):
         yield named[start : start + NAMED]
+
+
+def is_of_object(said: str) -> bool:
+    """Return whether the server refuses an object for what its properties hold."""
+    return _OF_OBJECT.search(said) is not None
+
+
+def _named(part: Sequence[Written], errors: Mapping[int, ErrorObject]) -> dict[str, str]:
+    return {
+        str((part[place].properties or {}).get("document")): error.message[:_QUOTED]
+        for place, error in errors.items()
+    }
 
 
 def _parts(given: Iterable[Written], *, vector_bytes: int) -> Iterator[list[Written]]:

@@ -28,9 +28,17 @@ from repoint.backends.weaviate.layouts import (
     note_of,
 )
 from repoint.backends.weaviate.objects import Written, whole
-from repoint.backends.weaviate.shelf import HEAVY_PAGE, MOST, NAMED, Ranked, Shelf
+from repoint.backends.weaviate.shelf import (
+    HEAVY_PAGE,
+    MOST,
+    NAMED,
+    Ranked,
+    Shelf,
+    is_of_object,
+)
 from repoint.domain.adoption import FieldKind, Layout
 from repoint.domain.document import Json
+from repoint.domain.errors import RowsRefusedError
 from repoint.domain.ids import DocumentId, Lsn
 from repoint.ports.backend import CollectionSpec, FloatVector, Hit
 
@@ -195,6 +203,8 @@ class TeamShelf(Shelf):
                 held = cast("WeaviateProperties", change.properties)
                 data.update(change.place, properties=held, vector=vector)
             except UnexpectedStatusCodeError as error:
+                if is_of_object(error.message):
+                    raise RowsRefusedError(driver="weaviate", why=error.message) from error
                 if error.status_code != _NOT_FOUND:
                     raise
 

@@ -18,6 +18,7 @@
             RetiredError
             NotPermittedError
             UnsupportedError
+                RowsRefusedError
             MissingExtraError
             MissingSettingError
             MissingModelError
@@ -103,6 +104,7 @@ from repoint.domain.errors.refused import (
     PushTooLargeError,
     RefusedMoveError,
     RetiredError,
+    RowsRefusedError,
     SweepRefusedError,
     TransitionRefusedError,
     UnauthenticatedError,
@@ -159,6 +161,7 @@ __all__ = [
     "RefusedMoveError",
     "RepointError",
     "RetiredError",
+    "RowsRefusedError",
     "SourceUnavailableError",
     "StaleEpochError",
     "StoreUnavailableError",

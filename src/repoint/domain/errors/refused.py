@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from repoint.domain.errors.families import RefusedError
 
@@ -124,6 +124,41 @@ class UnsupportedError(RefusedError):
     def __init__(self, *, driver: str, what: str, hint: str = "") -> None:
         self.driver, self.what = driver, what
         super().__init__(f"{driver} does not support {what}", hint=hint)
+
+
+class RowsRefusedError(UnsupportedError):
+    """A database will never take some rows of a write as they are: the fault is theirs.
+
+    ``reasons`` names the documents, as far as the database tells them apart; it is empty
+    where all that is known is that something of what was given is at fault.
+    """
+
+    code = "rows-refused"
+
+    def __init__(
+        self, *, driver: str, why: str, reasons: Mapping[str, str] | None = None
+    ) -> None:
+        self.why, self.reasons = why, dict(reasons or {})
+        super().__init__(
+            driver=driver,
+            what=why,
+            hint="correct the document, or let the database take it; then "
+            "repoint dead-letters INDEX RELEASE --retry",
+        )
+        named = next((f"document {one!r}" for one in self.reasons), "a row")
+        self.message = f"{driver} refuses {named}: {why}"
+        self.args = (f"{self.message}; {self.hint}",)
+
+    @staticmethod
+    def of(reasons: Mapping[str, str], *, driver: str) -> RowsRefusedError:
+        """Return the error that names these documents, of which there is at least one."""
+        why = next(iter(reasons.values()))
+        return RowsRefusedError(driver=driver, why=why, reasons=reasons)
+
+    def about(self, document: str) -> RowsRefusedError:
+        """Return what it says of one document."""
+        why = self.reasons.get(document, self.why)
+        return RowsRefusedError.of({document: why}, driver=self.driver)
 
 
 class MissingExtraError(RefusedError):

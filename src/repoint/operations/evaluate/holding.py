@@ -9,7 +9,13 @@ from repoint.domain.document import Json
 from repoint.domain.gates import Change, GateResult, Outcome, not_worse
 from repoint.domain.queries import Query, groups
 from repoint.operations.evaluate import betting, statistics
-from repoint.operations.evaluate.planning import Plan, Rule, chance_of_failure, plan
+from repoint.operations.evaluate.planning import (
+    Plan,
+    Rule,
+    chance_of_failure,
+    plan,
+    spread_of,
+)
 from repoint.operations.evaluate.statistics import Floats
 
 
@@ -30,6 +36,16 @@ class Compared:
     values: Callable[[Sequence[Query]], tuple[Floats, Floats]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shared:
+    """What all parts of a gate have in common."""
+
+    parts: int
+    #: What the differences' standard deviation lies below, over all queries.
+    spread: float
+    seed: int
+
+
 def held(compared: Compared, rule: Rule, *, seed: int) -> list[GateResult]:
     """Return the outcome over all queries and, where the gate asks for it, of each group."""
     parts: list[tuple[str, Sequence[Query]]] = [("", compared.queries)]
@@ -48,20 +64,16 @@ def held(compared: Compared, rule: Rule, *, seed: int) -> list[GateResult]:
             (name, [query for query in members if query.id in valued])
             for name, members in found.items()
         ]
-    return [
-        _part(compared, rule, name, queries, parts=len(parts), seed=seed)
-        for name, queries in parts
-    ]
+    spread = 0.0
+    if compared.queries:
+        before, now = compared.values(compared.queries)
+        spread = spread_of((now - before)[:, 0])
+    shared = _Shared(parts=len(parts), spread=spread, seed=seed)
+    return [_part(compared, rule, name, queries, shared) for name, queries in parts]
 
 
 def _part(
-    compared: Compared,
-    rule: Rule,
-    group: str,
-    queries: Sequence[Query],
-    *,
-    parts: int,
-    seed: int,
+    compared: Compared, rule: Rule, group: str, queries: Sequence[Query], shared: _Shared
 ) -> GateResult:
     name = f"{compared.gate}:{group}" if group else compared.gate
     of = f" of {group!r}" if group else ""
@@ -75,7 +87,7 @@ def _part(
         )
     before, now = compared.values(queries)
     differences = now - before
-    change = _change(differences, rule, parts=parts, seed=seed)
+    change = _change(differences, rule, parts=shared.parts, seed=shared.seed)
     outcome = not_worse(change, tolerance=rule.tolerance)
     if len(queries) < rule.minimum_queries:
         outcome = Outcome.INCONCLUSIVE
@@ -94,7 +106,9 @@ def _part(
         f"{-rule.tolerance:+.3f} is tolerated"
     )
     if outcome is Outcome.INCONCLUSIVE:
-        wanted = plan(differences[:, 0], before[:, 0], rule, parts=parts)
+        wanted = plan(
+            differences[:, 0], before[:, 0], rule, parts=shared.parts, at_least=shared.spread
+        )
         figures["queries_needed"] = wanted.needed
         figures["queries_to_catch"] = wanted.catching
         figures["queries_to_pass"] = wanted.passing

@@ -71,14 +71,24 @@ def chance_of_failure(parts: int) -> float:
     return FALSE_ALARM / parts
 
 
-def plan(differences: Floats, baseline: Floats, rule: Rule, *, parts: int) -> Plan:
+def spread_of(differences: Floats) -> float:
+    """Return what the standard deviation of one column of differences surely lies below."""
+    return statistics.cautious_spread(differences, sureness=_SURENESS)
+
+
+def plan(
+    differences: Floats, baseline: Floats, rule: Rule, *, parts: int, at_least: float
+) -> Plan:
     """Return the numbers for a part from one column of differences and the baseline's scores.
 
     A part fails when its loss is beyond the tolerance and surely a loss, so both must be
     likely at the declared loss. Any part may fail, so each fails at a shared level; all must
     pass, so the chance that an equal release does not pass is shared, too.
+
+    ``at_least`` is the spread of all queries, below which no part's is taken to be: large
+    differences are rare, and the few queries of a group may hold none by chance.
     """
-    spread = statistics.cautious_spread(differences, sureness=_SURENESS)
+    spread = max(at_least, spread_of(differences))
     if spread <= 0.0:
         return Plan(catching=rule.minimum_queries, passing=rule.minimum_queries)
     loss = rule.loss * statistics.cautious_mean(baseline, sureness=_SURENESS)

@@ -17,7 +17,7 @@ import numpy as np
 
 from repoint.domain.catchup import DeadLetter
 from repoint.domain.document import Entry, LogRow
-from repoint.domain.errors import NoContentError
+from repoint.domain.errors import NoContentError, RefusedError, RowsRefusedError
 from repoint.domain.ids import DocumentId, Lsn
 from repoint.operations.spaces import Space
 from repoint.operations.sync.control import Control
@@ -25,6 +25,7 @@ from repoint.operations.sync.emptying import empty_slots
 from repoint.operations.sync.fence import entries, letter
 from repoint.operations.sync.referred import Referred
 from repoint.operations.sync.slabs import Slab
+from repoint.operations.sync.taking import put_what_is_taken
 from repoint.operations.sync.values import Limits
 from repoint.operations.sync.vectors import Embeddings, Vectors
 from repoint.ports.backend import SpaceMatrix, StoredBatch
@@ -46,7 +47,7 @@ class AppliedNow:
     emptied: int
     #: Rows physically deleted first, because no newer write could have replaced them.
     purged: int
-    #: Refused by the model again.
+    #: Refused again, by the model or the database.
     refused: int
     #: Left to sync: the newest version lies above the watermark.
     left: tuple[DocumentId, ...]
@@ -203,8 +204,9 @@ class _AtOnce:
         if vectors.failure is not None:
             raise vectors.failure
         written = entries(slab, vectors)
+        refused: Mapping[DocumentId, RowsRefusedError] = {}
         if written:
-            collection.put(written, vectors.matrix)
+            refused = put_what_is_taken(collection, written, vectors.matrix)
         unknown = [
             Entry(document=one, lsn=lsn, chunks=(), slots=stored.slots[one])
             for one, lsn in stored.lsns.items()
@@ -212,13 +214,13 @@ class _AtOnce:
         ]
         if unknown:
             collection.put(unknown, _no_vectors(self._space))
-        self._record(log, slab, vectors)
+        self._record(log, slab, {**_by_name(slab, vectors), **refused})
         filled = sum(1 for entry in written if entry.chunks)
         return AppliedNow(
-            written=filled,
+            written=filled - len(refused),
             emptied=len(written) - filled - len(vectors.refused) + len(unknown),
             purged=len(foreign),
-            refused=len(vectors.refused),
+            refused=len(vectors.refused) + len(refused),
             left=tuple(left),
         )
 
@@ -246,12 +248,14 @@ class _AtOnce:
             slab, _ = self._slab(rest, stored, purged=purged)
         return slab, [*left, *undeclared]
 
-    def _record(self, log: _Log, slab: Slab, vectors: Vectors) -> None:
+    def _record(
+        self, log: _Log, slab: Slab, refused: Mapping[DocumentId, RefusedError]
+    ) -> None:
         release = (self._space.release.index, self._space.release.name)
         letters, cleared = [], []
-        for place, row in enumerate(slab.rows):
+        for row in slab.rows:
             before = log.letters.get(row.id)
-            error = vectors.refused.get(place)
+            error = refused.get(row.id)
             if error is not None:
                 now = self._clock.now()
                 letters.append(letter(row, error, release=release, before=before, now=now))
@@ -263,6 +267,10 @@ class _AtOnce:
             tx.dead_letters.put(letters)
             for row in cleared:
                 tx.dead_letters.clear(*release, [row.id], upto=row.lsn)
+
+
+def _by_name(slab: Slab, vectors: Vectors) -> dict[DocumentId, RefusedError]:
+    return {slab.rows[place].id: error for place, error in vectors.refused.items()}
 
 
 def _pages(store: Store, space: Space, above: Lsn, upto: Lsn) -> Iterator[list[LogRow]]:

@@ -21,6 +21,8 @@ from repoint.ports.store import Store, Transaction
 
 #: Seconds to wait for a range that another process holds.
 _POLL: Final = 0.2
+#: Rows of a window at most: until its end the watermark stands, and newer versions wait.
+_WINDOW: Final = 2**16
 #: A stretch of the log with few rows left in it is taken this much longer.
 _STRETCH: Final = 4
 
@@ -49,7 +51,12 @@ class Desk:
         self._opening = threading.Lock()
         self._changed = threading.Condition()
         self._held: dict[tuple[int, int], Lease] = {}
-        self._span = range_rows * limits.ranges
+        #: How often something happened here after which a range may be free.
+        self._news = 0
+        #: Ranges of the open window that were not done, when none of them was free.
+        self._undone = 0
+        self._ranges = max(1, min(limits.ranges, _WINDOW // range_rows))
+        self._span = range_rows * self._ranges
         #: How far the release is, as last seen.
         self.watermark = Lsn(0)
 
@@ -59,45 +66,51 @@ class Desk:
         return self.watermark >= self._target
 
     def take(self) -> Lease | None:
-        """Return a range to work on; None when all are held by others, or it is finished."""
-        index, name = self._release.index, self._release.name
-        with self._opening:
-            now = self._clock.now()
-            with self._store.begin() as tx:
-                watermark = tx.catchup.watermark(index, name)
-                while watermark < self._target and tx.catchup.window(index, name) is None:
-                    self._open(tx, watermark)
-                    watermark = tx.catchup.watermark(index, name)
-                lease = None
-                if watermark < self._target:
-                    until = now + self._limits.lease
-                    lease = tx.catchup.lease(
-                        index, name, owner=self._owner, now=now, until=until
-                    )
-            self.watermark = watermark
+        """Return a range to work on; None when it is finished, or others took all meanwhile.
+
+        Waits while there is none, but no longer than until something happened.
+        """
+        with self._changed:
+            news = self._news
+        with self._opening, self._store.begin() as tx:
+            watermark = self._opened(tx)
+            lease = self._leased(tx) if watermark < self._target else None
+            if lease is None and watermark < self._target:
+                window = tx.catchup.window(self._release.index, self._release.name)
+                self._undone = window.ranges - window.done if window else 0
+        self.watermark = max(self.watermark, watermark)
         if lease is not None:
-            with self._changed:
-                self._held[lease.window, lease.number] = lease
+            self._hold(lease)
+        elif not self.finished:
+            self._wait(news)
         return lease
 
-    def complete(self, lease: Lease) -> bool:
-        """Mark a range as done; True when that closed its window.
+    def complete(self, lease: Lease, *, more: bool) -> tuple[bool, Lease | None]:
+        """Mark a range as done; say whether that closed its window, and give the next one.
+
+        With ``more`` another range of the window is taken in the same transaction, if one
+        is free.
 
         Raises:
             LostLeaseError: someone else has it; nothing was marked.
         """
         with self._store.begin() as tx:
             reached = tx.catchup.complete(lease)
+            following = self._leased(tx) if more and reached is None else None
         if reached is not None:
             self.watermark = max(self.watermark, reached)
-        self.drop(lease)
-        return reached is not None
+        self._release_from(lease, news=reached is not None)
+        if following is not None:
+            self._hold(following)
+        return reached is not None, following
 
     def give_back(self, lease: Lease) -> None:
         """Let somebody else have the range at once."""
-        self.drop(lease)
-        with self._store.begin() as tx:
-            tx.catchup.give_back(lease)
+        try:
+            with self._store.begin() as tx:
+                tx.catchup.give_back(lease)
+        finally:
+            self.drop(lease)
 
     def abandon(self, lease: Lease) -> None:
         """Give back after an error, which stays the one that is told."""
@@ -108,12 +121,8 @@ class Desk:
             return
 
     def drop(self, lease: Lease) -> None:
-        """Hold a range no longer, without telling anyone."""
-        with self._changed:
-            held = self._held.get((lease.window, lease.number))
-            if held is not None and held.attempt == lease.attempt:
-                del self._held[lease.window, lease.number]
-            self._changed.notify_all()
+        """Hold a range no longer, without telling the store."""
+        self._release_from(lease, news=True)
 
     def holds(self, lease: Lease) -> bool:
         """Whether nobody was seen to have taken the range away."""
@@ -136,26 +145,64 @@ class Desk:
                 # without a valid lease is refused at the fence.
                 return
 
-    def wait(self) -> None:
-        """Return when a range may have become free."""
-        with self._changed:
-            if self._held:
-                self._changed.wait(_POLL)
-                return
-        self._clock.sleep(_POLL)
-
     @contextmanager
     def quiet(self) -> Iterator[None]:
         """Let no thread of this process take a range within the block."""
         with self._opening:
             yield
 
+    def _hold(self, lease: Lease) -> None:
+        with self._changed:
+            self._held[lease.window, lease.number] = lease
+
+    def _release_from(self, lease: Lease, *, news: bool) -> None:
+        with self._changed:
+            held = self._held.get((lease.window, lease.number))
+            if held is not None and held.attempt == lease.attempt:
+                del self._held[lease.window, lease.number]
+            if news or not self._held:
+                self._news += 1
+                self._changed.notify_all()
+
+    def _wait(self, news: int) -> None:
+        """Return when a range may have become free since there were so many news.
+
+        Where this desk holds all that is not done, nobody else can free anything, so the
+        store need not be asked; but a lease may be lost, and ``keep`` has not seen it yet.
+        """
+        with self._changed:
+            if self._held:
+                alone = len(self._held) >= self._undone
+                patience = self._limits.lease.total_seconds() / 3 if alone else _POLL
+                self._changed.wait_for(lambda: self._news != news, patience)
+                return
+        self._clock.sleep(_POLL)
+
+    def _opened(self, tx: Transaction) -> Lsn:
+        """Return the watermark, below which a window is open now unless it is the target."""
+        index, name = self._release.index, self._release.name
+        watermark = tx.catchup.watermark(index, name)
+        while watermark < self._target and tx.catchup.window(index, name) is None:
+            self._open(tx, watermark)
+            watermark = tx.catchup.watermark(index, name)
+        return watermark
+
+    def _leased(self, tx: Transaction) -> Lease | None:
+        now = self._clock.now()
+        return tx.catchup.lease(
+            self._release.index,
+            self._release.name,
+            owner=self._owner,
+            now=now,
+            until=now + self._limits.lease,
+        )
+
     def _open(self, tx: Transaction, watermark: Lsn) -> None:
         index, name = self._release.index, self._release.name
         while True:
             high = Lsn(min(self._target, watermark + self._span))
             bounds = tx.log.bounds(index, above=watermark, upto=high, every=self._range_rows)
-            if high == self._target or 2 * len(bounds) >= self._limits.ranges:
+            if high == self._target or 2 * len(bounds) >= self._ranges:
                 break
             self._span *= _STRETCH  # most rows here were superseded: look further
         tx.catchup.open_window(index, name, bounds=bounds, high=high)

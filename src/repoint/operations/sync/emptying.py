@@ -10,6 +10,7 @@ import numpy as np
 from repoint.domain.document import Entry
 from repoint.domain.ids import DocumentId, Lsn
 from repoint.domain.release import Release
+from repoint.operations.sync.taking import put_what_is_taken
 from repoint.ports.backend import Collection, SpaceMatrix
 from repoint.ports.store import Store
 
@@ -54,7 +55,7 @@ def empty_slots(
             np.empty((0, collection.spec.dimensions), dtype=np.float32),
         )
         for start in range(0, len(rising), _PAGE):
-            collection.put(rising[start : start + _PAGE], nothing)
+            put_what_is_taken(collection, rising[start : start + _PAGE], nothing)
         covered |= {entry.document: entry.slots for entry in rising}
     # A window that reaches past the newest of them opened after them, and so never reads
     # what they deleted; with no window open, nobody is left who could declare it.

@@ -17,12 +17,13 @@ from repoint.domain.catchup import DeadLetter, Lease
 from repoint.domain.errors import LostLeaseError
 from repoint.domain.ids import DocumentId, Lsn, ProcessId
 from repoint.operations.spaces import Space
-from repoint.operations.sync import crew
+from repoint.operations.sync import crew, garbage
 from repoint.operations.sync.control import Control
 from repoint.operations.sync.desk import Desk
 from repoint.operations.sync.fence import Fence
 from repoint.operations.sync.meter import Meter
 from repoint.operations.sync.referred import Referred
+from repoint.operations.sync.sizes import Sizes
 from repoint.operations.sync.slabs import Slab, Slabs
 from repoint.operations.sync.upkeep import Upkeep
 from repoint.operations.sync.values import Limits, Progress, SyncReport
@@ -118,10 +119,10 @@ class _Sync:
         self._control, self._meter, self._upkeep = control, meter, upkeep
         hands = limits.hands or max(traits.parallel, 1) + _BESIDE
         waiting = span[1] - span[0]
-        # A short backlog is cut small enough for every call that the model takes at once.
-        share = -(-waiting // max(traits.parallel, 1))
-        rows = max(1, min(limits.range_rows, max(share, traits.batch)))
-        self._hands = min(hands, -(-waiting // rows))
+        sizes = Sizes.of(
+            limits, traits, waiting=waiting, dimensions=space.collection.spec.dimensions
+        )
+        self._hands = min(hands, -(-waiting // sizes.range_rows))
         self._desk = Desk(
             store,
             release,
@@ -129,10 +130,10 @@ class _Sync:
             clock=clock,
             limits=limits,
             target=span[1],
-            range_rows=rows,
+            range_rows=sizes.range_rows,
         )
         referred = Referred(store, space, clock)
-        self._slabs = Slabs(store, space.preparer, limits, referred)
+        self._slabs = Slabs(store, space.preparer, sizes, referred)
         self._embeddings = Embeddings(
             space.embedding,
             space.collection,
@@ -146,7 +147,7 @@ class _Sync:
     def run(self) -> Lsn:
         """Work until the target is reached or it is time to stop; return the watermark."""
         every = self._limits.lease.total_seconds() / 3
-        with crew.repeated(self._desk.keep, every=every):
+        with garbage.seldom(), crew.repeated(self._desk.keep, every=every):
             crew.run(self._hands, self._hand, halt=self._control.halt)
         self._meter.finish()
         if self._desk.finished:
@@ -155,21 +156,23 @@ class _Sync:
 
     def _hand(self) -> None:
         """Take ranges, one after another, until nothing is left to take."""
-        while not self._desk.finished and not self._control.ended():
-            lease = self._desk.take()
-            if lease is not None:
-                self._work(lease)
-            elif not self._desk.finished:
-                self._desk.wait()
+        lease: Lease | None = None
+        while lease is not None or not (self._desk.finished or self._control.ended()):
+            lease = self._work(lease) if lease is not None else self._desk.take()
 
-    def _work(self, lease: Lease) -> None:
+    def _work(self, lease: Lease) -> Lease | None:
+        """Work one range; return the next, where that was taken together with its end."""
+        following: Lease | None = None
+        closed = False
         try:
             done = self._range(lease)
-            closed = done and self._desk.complete(lease)
+            if done:
+                more = not self._control.ended()
+                closed, following = self._desk.complete(lease, more=more)
         except LostLeaseError:
             # Whoever took it goes on with it; what was written here, they write again.
             self._desk.drop(lease)
-            return
+            return None
         except BaseException:
             self._control.halt()
             self._desk.abandon(lease)
@@ -179,6 +182,7 @@ class _Sync:
         elif closed and not self._desk.finished:
             with self._desk.quiet():
                 self._upkeep.under_way(self._space.collection, self._limits)
+        return following
 
     def _range(self, lease: Lease) -> bool:
         """Apply one range; False when it was time to stop before its end."""

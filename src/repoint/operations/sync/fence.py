@@ -32,9 +32,10 @@ from datetime import datetime, timedelta
 
 from repoint.domain.catchup import DeadLetter, Lease
 from repoint.domain.document import Entry, LogRow
-from repoint.domain.errors import InputRejectedError
+from repoint.domain.errors import RefusedError, RowsRefusedError
 from repoint.domain.ids import DocumentId, IndexName, ReleaseName
 from repoint.operations.sync.slabs import Slab
+from repoint.operations.sync.taking import put_what_is_taken
 from repoint.operations.sync.vectors import Vectors
 from repoint.ports.backend import Collection
 from repoint.ports.clock import Clock
@@ -57,15 +58,21 @@ class Fence:
         """Declare, then write, the rows that have their vectors; return the new dead letters.
 
         Raises:
-            LostLeaseError: someone else has the range; nothing was written.
+            LostLeaseError: someone else has the range; nothing was written, or it is known
+                to be refused.
             UnavailableError: the database did not confirm; write it again.
         """
         if not vectors.rows:
             return 0
         letters = self._letters(lease, slab, vectors, known)
         self._declare(lease, slab, vectors, known, letters)
-        self.collection.put(entries(slab, vectors), vectors.matrix)
-        return len(letters)
+        refused = put_what_is_taken(self.collection, entries(slab, vectors), vectors.matrix)
+        if refused:
+            more = self._of_rows(lease, slab, refused, known)
+            with self.store.begin() as tx:
+                tx.catchup.renew(lease, until=self.clock.now() + self.length)
+                tx.dead_letters.put(more)
+        return len(letters) + len(refused)
 
     def _declare(
         self,
@@ -92,6 +99,25 @@ class Fence:
             if cleared:
                 upto = slab.rows[vectors.rows - 1].lsn
                 tx.dead_letters.clear(lease.index, lease.release, cleared, upto=upto)
+
+    def _of_rows(
+        self,
+        lease: Lease,
+        slab: Slab,
+        refused: Mapping[DocumentId, RowsRefusedError],
+        known: Mapping[DocumentId, DeadLetter],
+    ) -> list[DeadLetter]:
+        return [
+            letter(
+                row,
+                refused[row.id],
+                release=(lease.index, lease.release),
+                before=known.get(row.id),
+                now=self.clock.now(),
+            )
+            for row in slab.rows
+            if row.id in refused
+        ]
 
     def _letters(
         self, lease: Lease, slab: Slab, vectors: Vectors, known: Mapping[DocumentId, DeadLetter]
@@ -131,7 +157,7 @@ def entries(slab: Slab, vectors: Vectors) -> list[Entry]:
 
 def letter(
     row: LogRow,
-    error: InputRejectedError,
+    error: RefusedError,
     *,
     release: tuple[IndexName, ReleaseName],
     before: DeadLetter | None,

@@ -21,7 +21,7 @@ from repoint.operations.spaces import Spaces
 from repoint.operations.sync.at_once import apply_deletes_first
 from repoint.operations.sync.engine import sync
 from repoint.operations.sync.upkeep import Upkeep
-from repoint.operations.sync.values import Limits, SyncReport
+from repoint.operations.sync.values import Limits, Stopped
 from repoint.ports.clock import Clock
 from repoint.ports.store import Store
 
@@ -159,20 +159,29 @@ class Follower:
             return True
         return found.state is ReleaseState.LIVE
 
+    def _bring(self, release: Release, upkeep: Upkeep, stop: Callable[[], bool]) -> None:
+        """Bring a release into step, while nobody does so by hand."""
+        by_hand, named = self._spaces.by_hand, (release.index, release.name)
+        while not stop():
+            by_hand.wait(*named, unless=stop)
+            report = sync(
+                self._store,
+                self._spaces.own(release),
+                owner=self._owner,
+                clock=self._clock,
+                limits=self._limits,
+                stop=lambda: stop() or by_hand.at(*named),
+                upkeep=upkeep,
+            )
+            if report.stopped is not Stopped.ASKED:
+                return
+
     def _lane(self, release: Release) -> _Lane:
         upkeep = Upkeep()
 
-        def bring(stop: Callable[[], bool]) -> SyncReport:
+        def bring(stop: Callable[[], bool]) -> None:
             try:
-                return sync(
-                    self._store,
-                    self._spaces.own(release),
-                    owner=self._owner,
-                    clock=self._clock,
-                    limits=self._limits,
-                    stop=stop,
-                    upkeep=upkeep,
-                )
+                self._bring(release, upkeep, stop)
             except RepointError:
                 self._deletes_at_least(release.name)
                 raise
@@ -197,7 +206,7 @@ class _Lane:
     def __init__(
         self,
         release: Release,
-        bring: Callable[[Callable[[], bool]], SyncReport],
+        bring: Callable[[Callable[[], bool]], None],
         tell: Callable[[Exception | None], None],
     ) -> None:
         self.release = release

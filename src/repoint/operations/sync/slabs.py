@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Final
 
 from repoint.domain.catchup import DeadLetter, Lease
 from repoint.domain.document import Chunk, LogRow
 from repoint.domain.errors import InputRejectedError
 from repoint.domain.ids import DocumentId
-from repoint.operations.sync.referred import Referred
-from repoint.operations.sync.values import Limits
+from repoint.operations.originals import elsewhere
+from repoint.operations.sync.referred import Referred, Usable
+from repoint.operations.sync.sizes import Sizes
 from repoint.ports.store import Store
 from repoint.ports.text import Preparer
 
@@ -25,7 +27,7 @@ class Slab:
     """Consecutive rows, prepared; they are embedded, fenced and written together."""
 
     #: How many slots earlier versions took, read after the lease was taken.
-    recorded: Mapping[DocumentId, int]
+    recorded: dict[DocumentId, int] = field(default_factory=dict)
     rows: list[LogRow] = field(default_factory=list)
     #: What is to be embedded of each row: nothing of a tombstone, of an empty text, of a
     #: version that is refused.
@@ -72,13 +74,16 @@ class Slabs:
     """Reads ranges for one sync; learns how long rows are, so that a page stays bounded."""
 
     def __init__(
-        self, store: Store, preparer: Preparer, limits: Limits, referred: Referred
+        self, store: Store, preparer: Preparer, sizes: Sizes, referred: Referred
     ) -> None:
         self._store = store
         self._preparer = preparer
         self._referred = referred
-        self._limits = limits
-        self._page = min(_FIRST, limits.range_rows)
+        self._sizes = sizes
+        self._page = min(_FIRST, sizes.range_rows)
+        # One after another: together they would only keep each other, and whoever already
+        # has something to embed, from the interpreter.
+        self._turn = Lock()
 
     def of(
         self,
@@ -92,37 +97,62 @@ class Slabs:
         Reading comes after leasing, so what is recorded of slots is all that any earlier
         window can have declared.
         """
-        retry = lease.attempt > 1
-        above, limits = lease.low, self._limits
+        slabs = self._slabs(lease, letters if lease.attempt > 1 else {}, at_most)
+        while True:
+            with self._turn:
+                slab = next(slabs, None)
+            if slab is None:
+                return
+            yield slab
+
+    def _slabs(
+        self,
+        lease: Lease,
+        letters: Mapping[DocumentId, DeadLetter],
+        at_most: Callable[[], int | None],
+    ) -> Iterator[Slab]:
+        above, sizes = lease.low, self._sizes
+        slab = Slab()
         while above < lease.high:
-            limit = min(self._page, at_most() or self._page)
+            pace = at_most()
+            limit = min(self._page, pace or self._page)
             with self._store.read() as view:
                 rows = view.log.rows(lease.index, above=above, upto=lease.high, limit=limit)
                 ids = [row.id for row in rows]
                 recorded = view.catchup.slots(lease.index, lease.release, ids)
-            if not rows:
-                return
-            found = self._referred.of(rows)
+            found = self._found(rows)
             self._learn(found.rows)
-            slab = Slab(recorded=recorded)
+            slab.recorded |= recorded
             for row in found.rows:
-                known = letters.get(row.id) if retry else None
+                known = letters.get(row.id)
                 settled = known is not None and known.lsn == row.lsn
-                lost = found.lost.get(row.id)
-                slab.add(row, self._preparer, settled=settled, lost=lost)
-                if slab.texts >= limits.slab_texts or slab.characters >= limits.slab_characters:
+                slab.add(row, self._preparer, settled=settled, lost=found.lost.get(row.id))
+                if slab.texts >= sizes.texts or slab.characters >= sizes.characters:
                     yield slab
-                    slab = Slab(recorded=recorded)
-            if slab.rows:
+                    slab = Slab(recorded=dict(recorded))
+            if pace is not None and slab.rows:  # a slower pace is one of smaller steps
                 yield slab
+                slab = Slab()
             if len(rows) < limit:
-                return
+                break
             above = rows[-1].lsn
+        if slab.rows:
+            yield slab
+
+    def _found(self, rows: Sequence[LogRow]) -> Usable:
+        """Return the rows with what a source keeps of them; others prepare meanwhile."""
+        if not elsewhere(rows):
+            return Usable(rows=rows, lost={})
+        self._turn.release()
+        try:
+            return self._referred.of(rows)
+        finally:
+            self._turn.acquire()
 
     def _learn(self, rows: Sequence[LogRow]) -> None:
         characters = sum(len(row.document.text) for row in rows if row.document is not None)
         mean = characters / max(len(rows), 1) + 1
-        fitting = int(self._limits.slab_characters / mean)
+        fitting = int(self._sizes.characters / mean)
         # At most eight times more at once: one page of short rows promises little.
-        grown = min(fitting, max(self._page, 8 * len(rows)), self._limits.range_rows)
-        self._page = max(grown, min(_LEAST, self._limits.range_rows))
+        grown = min(fitting, max(self._page, 8 * len(rows)), self._sizes.range_rows)
+        self._page = max(grown, min(_LEAST, self._sizes.range_rows))

@@ -26,12 +26,12 @@ class Stopped(StrEnum):
 class Limits:
     """How much is taken at a time; memory and lost work after a crash are bounded by it."""
 
-    #: Rows of one leased range.
-    range_rows: int = 1024
-    #: Ranges of one window.
+    #: Rows of one leased range; None is as many as fit the model (``sizes``).
+    range_rows: int | None = None
+    #: Ranges of one window at most.
     ranges: int = 32
-    #: Texts embedded and written together.
-    slab_texts: int = 1024
+    #: Texts embedded and written together; None is as many as fit the model.
+    slab_texts: int | None = None
     #: Characters embedded and written together, unless one document alone has more.
     slab_characters: int = 4_000_000
     #: How long a range stays with a worker that says nothing.

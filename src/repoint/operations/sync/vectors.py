@@ -24,6 +24,8 @@ from repoint.ports.backend import Collection, FloatMatrix, SpaceMatrix
 
 #: Characters of one token where nothing was counted yet.
 _USUAL_RATIO: Final = 4.0
+#: Texts that are counted to learn it.
+_SAMPLE: Final = 32
 
 #: For each chunk of a slab, where its vector is.
 Places: TypeAlias = npt.NDArray[np.int64]
@@ -160,7 +162,7 @@ class Embeddings:
 
 
 class _TokenCount:
-    """Counts tokens where it must be exact, and otherwise by the ratio of a first batch."""
+    """Counts tokens where it must be exact, and otherwise by the ratio of the first texts."""
 
     def __init__(self, embedding: Embedding, *, exact: bool) -> None:
         self._embedding = embedding
@@ -176,8 +178,9 @@ class _TokenCount:
         with self._lock:
             if self._ratio is None:
                 # Counting everything would tokenize everything twice.
-                counted = self._embedding.count_tokens(texts)
-                self._ratio = characters / counted if counted else _USUAL_RATIO
+                sample = texts[:_SAMPLE]
+                counted = self._embedding.count_tokens(sample)
+                self._ratio = sum(map(len, sample)) / counted if counted else _USUAL_RATIO
             return round(characters / self._ratio) if self._ratio else 0
 
 

@@ -1,5 +1,6 @@
 """What is special about PostgreSQL: the graph with filters, views, and what others do there."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -102,6 +103,33 @@ def large(database: Database) -> Iterator[Database]:
     opened = Database(f"{database.url}?options=-c%20enable_seqscan%3Doff")
     yield opened
     opened.backend.close()
+
+
+def test_a_row_that_another_writer_puts_there_meanwhile_is_compared_with(
+    database: Database,
+) -> None:
+    collection = database.backend.create(spec(dimensions=2))
+    old = [Version(document=one, lsn=5, vectors=[[1.0, 0.0]]) for one in ("a", "b")]
+    writing = threading.Thread(target=lambda: put(collection, *old), daemon=True)
+    with database.client() as other, database.client() as watching:
+        with other.transaction():
+            other.execute(
+                sql.SQL(
+                    "INSERT INTO {} (document, slot, lsn, digest, embedding, text, metadata) "
+                    "VALUES ('a', 0, 9, 'x', '[0,1]', 'newer', '{{}}')"
+                ).format(sql.Identifier(SCHEMA, NAME))
+            )
+            writing.start()
+            # It saw nothing there, and now waits to learn whether that row will stand.
+            for _ in range(6_000):
+                held = watching.execute(
+                    "SELECT count(*), pg_sleep(0.01) FROM pg_stat_activity WHERE "
+                    "datname = current_database() AND wait_event_type = 'Lock'"
+                ).fetchone()
+                if held is not None and held[0]:
+                    break
+        writing.join(60)
+    assert contents(collection) == {("a", 0): 9, ("b", 0): 5}
 
 
 def _many(collection: Collection, count: int, *, dimensions: int = 8) -> FloatMatrix:

@@ -28,7 +28,7 @@ def baseline(mean: float, rows: int = 10_000) -> statistics.Floats:
 
 def test_the_numbers_are_those_of_the_formula() -> None:
     gate = RelevanceGate(tolerance=0.02, loss=0.05)
-    made = plan(coin(), baseline(0.6), gate, parts=PARTS)
+    made = plan(coin(), baseline(0.6), gate, parts=PARTS, at_least=0.0)
     # A loss of 0.03 must be beyond the tolerance and surely a loss; the latter takes more.
     # Small steps: a fortune grows by half the square of the signal, all stakes but one lost.
     bar, seen = math.log(PARTS / FALSE_ALARM) + math.log(24), Z(0.9)
@@ -41,31 +41,31 @@ def test_the_numbers_are_those_of_the_formula() -> None:
 
 def test_a_loss_that_is_just_beyond_the_tolerance_takes_many() -> None:
     gate = RelevanceGate(tolerance=0.029, loss=0.05)
-    made = plan(coin(), baseline(0.6), gate, parts=PARTS)
+    made = plan(coin(), baseline(0.6), gate, parts=PARTS, at_least=0.0)
     assert made.catching == pytest.approx((Z(0.9) * 0.3 / 0.001) ** 2, rel=1e-3)
 
 
 def test_a_loss_that_is_tolerated_is_caught_by_no_number() -> None:
-    made = plan(coin(), baseline(0.4), RelevanceGate(tolerance=0.02), parts=PARTS)
+    made = plan(coin(), baseline(0.4), RelevanceGate(tolerance=0.02), parts=PARTS, at_least=0.0)
     assert made.catching is None
     assert made.needed == made.passing
 
 
 def test_where_nothing_is_tolerated_no_number_passes_an_equal_release() -> None:
-    made = plan(coin(), baseline(0.6), RelevanceGate(tolerance=0.0), parts=PARTS)
+    made = plan(coin(), baseline(0.6), RelevanceGate(tolerance=0.0), parts=PARTS, at_least=0.0)
     assert made.passing is None
     assert made.needed == made.catching
 
 
 def test_what_is_the_same_everywhere_asks_for_the_least() -> None:
-    made = plan(np.zeros(10), baseline(0.6, 10), RelevanceGate(), parts=1)
+    made = plan(np.zeros(10), baseline(0.6, 10), RelevanceGate(), parts=1, at_least=0.0)
     assert (made.catching, made.passing) == (20, 20)
 
 
 def test_few_queries_and_heavy_tails_ask_for_more() -> None:
     gate = RelevanceGate()
-    many = plan(coin(), baseline(0.6), gate, parts=PARTS).catching
-    few = plan(coin(40), np.tile([0.2, 1.0], 20), gate, parts=PARTS).catching
+    many = plan(coin(), baseline(0.6), gate, parts=PARTS, at_least=0.0).catching
+    few = plan(coin(40), np.tile([0.2, 1.0], 20), gate, parts=PARTS, at_least=0.0).catching
     tails = np.zeros(40)
     tails[:4] = [0.6, -0.6, 0.6, -0.6]
     heavy = statistics.cautious_spread(tails, sureness=0.8) / tails.std(ddof=1)
@@ -83,7 +83,7 @@ def test_the_number_catches_the_loss_nine_times_in_ten_when_the_first_look_is_sm
     for _ in range(400):
         pilot = random.normal(-0.03, 0.3, 50)
         before = np.clip(random.normal(0.6, 0.4, 50), 0.0, 1.0)
-        wanted = plan(pilot, before, gate, parts=PARTS).catching
+        wanted = plan(pilot, before, gate, parts=PARTS, at_least=0.0).catching
         assert wanted is not None
         later = random.normal(-0.03, 0.3, wanted)
         high = betting.upper_bound(later, chance=chance_of_failure(PARTS), low=-1.0, high=1.0)
@@ -103,3 +103,11 @@ def test_drawing_by_count_gives_the_same_interval_as_drawing_rows(
     for share in (0.005, 0.025, 0.5, 0.975):
         ours, theirs = (float(np.quantile(one, share)) for one in (counted, drawn))
         assert ours == pytest.approx(theirs, abs=0.002)
+
+
+def test_a_group_without_a_difference_needs_as_many_as_all_queries_spread() -> None:
+    quiet = plan(np.zeros(22), baseline(0.6, 22), RelevanceGate(), parts=11, at_least=0.2)
+    loud = plan(coin(), baseline(0.6), RelevanceGate(), parts=11, at_least=0.2)
+    assert quiet.passing is not None
+    assert loud.passing is not None
+    assert RelevanceGate().minimum_queries < quiet.passing <= loud.passing

@@ -11,11 +11,11 @@ from repoint.domain.errors import MissingModelError, RateLimitedError, Unavailab
 from repoint.domain.ids import ProcessId, ReleaseName
 from repoint.domain.release import Release, ReleaseState
 from repoint.operations.spaces import Spaces
-from repoint.operations.sync import Follower, Limits
+from repoint.operations.sync import Follower, Limits, sync
 from repoint.operations.sync.follow import patience
 from repoint.ports.backend import FloatMatrix
 from repoint.ports.embedder import Purpose
-from repoint.testing.workbench import INDEX, RELEASE, BenchDrivers, Workbench
+from repoint.testing.workbench import INDEX, RELEASE, WORKER, BenchDrivers, Workbench
 from repoint.wiring.clock import SystemClock
 
 LIMITS = Limits(range_rows=8, ranges=3)
@@ -36,10 +36,12 @@ def follower(bench: Workbench) -> Iterator[Follower]:
     follower.close()
 
 
-def following(bench: Workbench, owner: str = "follower") -> Follower:
+def following(
+    bench: Workbench, owner: str = "follower", spaces: Spaces | None = None
+) -> Follower:
     follower = Follower(
         bench.store,
-        Spaces(BenchDrivers(bench)),
+        spaces or Spaces(BenchDrivers(bench)),
         index=INDEX,
         owner=ProcessId(owner),
         clock=bench.clock,
@@ -90,6 +92,45 @@ def test_two_followers_do_each_others_work_no_harm(bench: Workbench) -> None:
     for follower in followers:
         follower.close()
     assert bench.differences() == []
+
+
+def test_a_lane_steps_back_while_somebody_syncs_by_hand(bench: Workbench) -> None:
+    spaces = Spaces(BenchDrivers(bench))
+    with spaces.by_hand.on(INDEX, RELEASE):
+        follower = following(bench, spaces=spaces)
+        bench.write({f"d{n}": f"words {n}" for n in range(100)})
+        follower.wake()
+        report = sync(
+            bench.store, bench.space(), owner=WORKER, clock=bench.clock, limits=LIMITS
+        )
+        assert report.rows == 100  # a lane at work would have taken some of them
+        bench.write({"later": "more"})
+    until(bench, in_step(bench))
+    follower.close()
+    assert bench.differences() == []
+
+
+def test_a_lane_that_has_begun_gives_its_work_to_who_syncs_by_hand(bench: Workbench) -> None:
+    spaces = Spaces(BenchDrivers(bench))
+    bench.write({f"d{n}": f"words {n}" for n in range(100)})
+    follower = following(bench, spaces=spaces)
+    with spaces.by_hand.on(INDEX, RELEASE):
+        report = sync(
+            bench.store, bench.space(), owner=WORKER, clock=bench.clock, limits=LIMITS
+        )
+        assert report.complete
+        assert bench.differences() == []
+    follower.close()
+
+
+def test_closing_ends_a_lane_that_waits_for_somebody_else(bench: Workbench) -> None:
+    spaces = Spaces(BenchDrivers(bench))
+    with spaces.by_hand.on(INDEX, RELEASE):
+        follower = following(bench, spaces=spaces)
+        bench.write({"a": "words"})
+        follower.wake()
+        follower.close()
+    assert not [t for t in threading.enumerate() if t.name.startswith("repoint-lane")]
 
 
 def test_a_failure_is_shown_until_it_is_over(bench: Workbench) -> None:
