@@ -155,7 +155,7 @@ class RemoteApi:
             raise self._failure(response, key)
         try:
             answer: Json = json.loads(response.content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self.unusable("it is no JSON") from error
         return answer
 

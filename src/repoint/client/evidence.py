@@ -121,5 +121,5 @@ def _key(path: Path) -> Key:
         return Key.of(json.loads(path.read_text(encoding="utf-8")), where=str(path))
     except OSError as error:
         raise BadInputError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInputError(f"{path} holds no Ed25519 key") from error

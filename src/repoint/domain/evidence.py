@@ -17,6 +17,7 @@ FORMAT: Final = "repoint-evidence/1"
 
 #: What a URL carries before its host, and options that are named like secrets.
 _USER: Final = re.compile(r"(?<=://)[^/@\s]+@")
+_PASSWORD: Final = re.compile(r"://[^/?#@\s:]*:[^/?#@\s]+@")
 _SECRET: Final = re.compile(r"(?:^|[_-])(?:key|token|secret|password|passwd)$", re.IGNORECASE)
 _HIDDEN: Final = "***"
 
@@ -34,6 +35,11 @@ class Exhibits:
     missing: Sequence[str]
 
 
+def names_a_password(text: str) -> bool:
+    """Return whether a text has a URL with a password in it."""
+    return _PASSWORD.search(text) is not None
+
+
 def without_secrets(value: Json) -> Json:
     """Return the value with users and passwords of URLs, and what is named a secret, hidden."""
     if isinstance(value, dict):
@@ -45,7 +51,12 @@ def without_secrets(value: Json) -> Json:
         }
     if isinstance(value, list):
         return [without_secrets(item) for item in value]
-    return _USER.sub(f"{_HIDDEN}@", value) if isinstance(value, str) else value
+    return without_users(value) if isinstance(value, str) else value
+
+
+def without_users(text: str) -> str:
+    """Return the text with users and passwords of its URLs hidden."""
+    return _USER.sub(f"{_HIDDEN}@", text)
 
 
 def chain(records: Iterable[AuditRecord], *, index: IndexName) -> list[Json]:

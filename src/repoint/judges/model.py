@@ -118,7 +118,7 @@ class ModelJudge:
         """Return the places of unsupported sentences; a reply with a doubt is refused."""
         try:
             tree: Json = json.loads(_unfenced(reply))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._chat.unusable("the verdict is no JSON") from error
         listed = tree.get("verdicts") if isinstance(tree, dict) else None
         if not isinstance(listed, list):

@@ -12,6 +12,7 @@ from repoint.domain.access import NEEDS, Action, permits
 from repoint.domain.audit import Outcome
 from repoint.domain.document import Json
 from repoint.domain.errors import BadInputError, NotPermittedError
+from repoint.domain.evidence import names_a_password
 from repoint.domain.ids import Actor, IndexName
 from repoint.domain.operation import Process
 from repoint.operations.spaces import Spaces
@@ -77,12 +78,18 @@ def authorise(
 
     Raises:
         NotPermittedError: the actor lacks the role; nothing but the record was written.
-        BadInputError: the reason is not one line of printable text; nothing was written.
+        BadInputError: the reason is not one line of printable text, or has a URL with a
+            password, which no one could take off the record again; nothing was written.
     """
     if not reason.isprintable():
         raise BadInputError(
             f"the reason {reason!r} is kept on record and is not one line of printable text",
             hint="write it in one line, without control characters",
+        )
+    if names_a_password(reason):
+        raise BadInputError(
+            "the reason is kept on record, and names a URL with a password",
+            hint="write it without the password; nothing was recorded",
         )
     if may(session, action, index):
         return

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeGuard
 
 from repoint.domain.document import Json
 from repoint.domain.errors import BadInputError
@@ -51,19 +51,25 @@ def read_alerts(body: bytes, *, now: datetime) -> list[Alert]:
 def _alert(tree: Mapping[str, Json], *, name: Json, now: datetime) -> Alert:
     if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME:
         raise BadInputError("an alert has no name", hint="its label alertname, or alert")
+    if not name.isprintable():
+        raise BadInputError(f"the name {name!r} of an alert is not one line of printable text")
     status = tree.get("status")
     if status not in _STATES:
         raise BadInputError(f"the alert {name!r} is {status!r}", hint=f"one of {_STATES}")
     labels = _labels(tree)
     given = tree.get("fingerprint")
     return Alert(
-        fingerprint=given if isinstance(given, str) and given else _fingerprint(name, labels),
+        fingerprint=given if _is_fingerprint(given) else _fingerprint(name, labels),
         name=name,
         labels=labels,
         firing=status == "firing",
         started_at=_moment(tree.get("startsAt"), otherwise=now),
         received_at=now,
     )
+
+
+def _is_fingerprint(given: Json) -> TypeGuard[str]:
+    return isinstance(given, str) and 0 < len(given) <= _LONGEST_NAME and given.isprintable()
 
 
 def _labels(tree: Mapping[str, Json]) -> dict[str, str]:
@@ -78,11 +84,11 @@ def _moment(given: Json, *, otherwise: datetime) -> datetime:
         return otherwise
     try:
         found = datetime.fromisoformat(given)
-    except ValueError as error:
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise BadInputError(
             f"{given[:60]!r} is no moment", hint="as RFC 3339 has it"
         ) from error
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _fingerprint(name: str, labels: Mapping[str, str]) -> str:

@@ -10,6 +10,7 @@ import hmac
 import json
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
@@ -27,6 +28,7 @@ _LONGEST_BODY: Final = 1_000_000
 _PATIENCE_S: Final = 10.0
 #: Connections served at once; more are turned away until one ends.
 _AT_ONCE: Final = 16
+_STRANGER: Final = "the token is not this webhook's"
 
 
 class Webhook:
@@ -88,9 +90,8 @@ class Webhook:
 
     def answer(self, path: str, authorization: str, body: bytes) -> tuple[int, Json]:
         """Return the status and what is said to a request that was read."""
-        given = authorization.removeprefix("Bearer ").encode("utf-8", "surrogateescape")
-        if not hmac.compare_digest(given, self._token):
-            return HTTPStatus.UNAUTHORIZED, {"error": "the token is not this webhook's"}
+        if not self.knows(authorization):
+            return HTTPStatus.UNAUTHORIZED, {"error": _STRANGER}
         if path != PATH:
             return HTTPStatus.NOT_FOUND, {"error": f"alerts are taken at {PATH}"}
         try:
@@ -103,6 +104,11 @@ class Webhook:
         except RepointError as error:
             return error.http_status, {"error": error.message, "hint": error.hint}
         return HTTPStatus.OK, {"taken": len(alerts)}
+
+    def knows(self, authorization: str) -> bool:
+        """Return whether a sender has the token."""
+        given = authorization.removeprefix("Bearer ").encode("utf-8", "surrogateescape")
+        return hmac.compare_digest(given, self._token)
 
     def enter(self) -> bool:
         """Return whether there is room for one more request."""
@@ -130,6 +136,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         webhook = self.server.webhook
+        # Asked before anything is waited for: who has no token takes nobody's place.
+        if not webhook.knows(self.headers.get("Authorization", "")):
+            self._say(HTTPStatus.UNAUTHORIZED, {"error": _STRANGER})
+            self._hear_out()
+            return
         if not webhook.enter():
             self._say(HTTPStatus.SERVICE_UNAVAILABLE, {"error": "busy"})
             return
@@ -147,13 +158,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, webhook: Webhook) -> None:
         length = self.headers.get("Content-Length", "")
-        if not length.isdigit() or int(length) > _LONGEST_BODY:
+        if not (length.isascii() and length.isdigit()) or int(length) > _LONGEST_BODY:
             said = f"a body of at most {_LONGEST_BODY} bytes, with its length"
             self._say(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"error": said})
             return
         body = self.rfile.read(int(length))
         token = self.headers.get("Authorization", "")
         self._say(*webhook.answer(self.path, token, body))
+
+    def _hear_out(self) -> None:
+        """Read a little of what is still sent: closing on it would take the answer back."""
+        self.connection.settimeout(1.0)
+        with suppress(OSError):
+            self.rfile.read1(_LONGEST_BODY)
 
     def _say(self, status: int, said: Json) -> None:
         body = json.dumps(said, ensure_ascii=False).encode()

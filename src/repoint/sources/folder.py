@@ -234,7 +234,7 @@ class FolderReader:
             return None
         try:
             tree = json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if not isinstance(tree, dict):
             return None

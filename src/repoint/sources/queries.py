@@ -23,6 +23,7 @@ LARGEST: Final = 64_000_000
 _QRELS: Final = ("qrels.tsv", "qrels/test.tsv")
 #: Grades that trec_eval's own counting stays exact for.
 _GRADES: Final = range(101)
+_DIGITS: Final = 3
 _COLUMNS: Final = (3, 4)
 
 
@@ -88,7 +89,7 @@ def read_qrels(file: Path) -> dict[QueryId, dict[DocumentId, int]]:
         if number == 1 and not cells[-1].strip().lstrip("-").isdigit():
             continue  # BEIR's head line
         query, document, grade = QueryId(cells[0]), DocumentId(cells[-2]), cells[-1].strip()
-        if not grade.isdigit() or int(grade) not in _GRADES:
+        if not grade.isdecimal() or len(grade) > _DIGITS or int(grade) not in _GRADES:
             raise BadLineError(
                 source=str(file), line=number, why=f"{grade!r} is no grade from 0 to 100"
             )
@@ -120,7 +121,7 @@ def _json_lines(
     for number, line in _lines(file):
         try:
             record = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BadLineError(source=str(file), line=number, why="is no JSON") from error
         query = _query(record, group_field=group_field)
         if isinstance(query, str):

@@ -14,6 +14,7 @@ import json
 import os
 import re
 import tarfile
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ _NAME: Final = re.compile(
 #: What no bundle of ours comes near.
 _LARGEST: Final = 256_000_000
 _MOST: Final = 10_000
+_PIECE: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +224,7 @@ def _untarred(path: Path) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     left = _LARGEST
     try:
-        with tarfile.open(path, mode="r:gz") as tar:
+        with gzip.open(path) as plain, tarfile.open(fileobj=plain, mode="r:") as tar:
             for entry in tar:
                 if not entry.isfile() or _NAME.fullmatch(entry.name) is None:
                     raise BrokenEvidenceError(
@@ -235,11 +237,24 @@ def _untarred(path: Path) -> dict[str, bytes]:
                 left -= entry.size
                 content = tar.extractfile(entry)
                 files[entry.name] = b"" if content is None else content.read()
+            _require_end(plain, tar.offset, where=str(path))
     except FileNotFoundError as error:
         raise BadInputError(f"there is no file {path}") from error
-    except (OSError, EOFError, tarfile.TarError) as error:
+    except (OSError, EOFError, tarfile.TarError, zlib.error, ValueError) as error:
         raise BadInputError(f"{path} is no bundle of evidence: {error}") from error
     return files
+
+
+def _require_end(plain: gzip.GzipFile, offset: int, *, where: str) -> None:
+    """Refuse what stands behind a tar's end: some programs unpack it, and nothing signs it."""
+    plain.seek(offset)
+    for _ in range(_LARGEST // _PIECE):
+        piece = plain.read(_PIECE)
+        if not piece:
+            return
+        if piece.strip(b"\0"):
+            break
+    raise BrokenEvidenceError(where=where, why="something stands behind its end")
 
 
 def _clear(path: Path) -> None:
@@ -269,7 +284,7 @@ def _readable(content: Json) -> bytes:
 def _parsed(content: bytes, *, where: str) -> Json:
     try:
         value: Json = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BrokenEvidenceError(
             where=where, why=f"a file in it is no JSON: {error}"
         ) from error

@@ -32,6 +32,9 @@ def _server(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("is no http:// or https:// address of a server")
+    # Read here, for a rollout keeps its policy: a port that is none would blind its guard.
+    if parts.port == 0 or not url.isprintable() or " " in url:
+        raise ValueError("has a port, a blank or a character that no address has")
     if parts.username or parts.password:
         raise ValueError("a policy is stored and shown: name a token in token_env instead")
     return url

@@ -436,11 +436,23 @@ def test_a_link_a_repetition_and_a_flood_are_refused(
         verify(bundle)
 
 
+def test_what_stands_behind_its_end_is_found(bundle: Path, tmp_path: Path) -> None:
+    whole = bundle.read_bytes()
+    hidden = tmp_path / "hidden.tar.gz"
+    for more in (whole, gzip.compress(b"\0" * 2_000_000 + b"unsigned")):
+        hidden.write_bytes(whole + more)  # `tar --ignore-zeros` unpacks it
+        with pytest.raises(BrokenEvidenceError, match="behind its end"):
+            verify(hidden)
+    hidden.write_bytes(whole + b"\0" * 512)  # what tapes and some copies leave
+    assert verify(hidden).bundle.files > 1
+
+
 def test_what_is_no_bundle_is_said_so(bundle: Path, tmp_path: Path) -> None:
     for name, content in {
         "text": b"hello",
         "cut": bundle.read_bytes()[:400],
         "empty": b"",
+        "zipped wrong": bundle.read_bytes()[:100] + b"\xff" * 400,
     }.items():
         path = tmp_path / name
         path.write_bytes(content)
@@ -449,7 +461,13 @@ def test_what_is_no_bundle_is_said_so(bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="no file"):
         verify(tmp_path / "nosuch")
     bad = tmp_path / "bad-key.json"
-    for text in ("{}", "[]", "no", '{"crv": "Ed25519", "kty": "OKP", "x": "short"}'):
+    for text in (
+        "{}",
+        "[]",
+        "[" * 100_000,
+        "no",
+        '{"crv": "Ed25519", "kty": "OKP", "x": "short"}',
+    ):
         bad.write_text(text, encoding="utf-8")
         with pytest.raises(BadInputError, match="no Ed25519 key"):
             verify(bundle, key=bad)

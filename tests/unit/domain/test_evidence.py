@@ -5,7 +5,7 @@ import pytest
 
 from repoint.domain.audit import GENESIS, AuditRecord, Outcome, chained
 from repoint.domain.errors import BrokenAuditError
-from repoint.domain.evidence import chain, follow, without_secrets
+from repoint.domain.evidence import chain, follow, names_a_password, without_secrets
 from repoint.domain.ids import Actor, IndexName
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -28,6 +28,13 @@ def records(*indexes: str) -> list[AuditRecord]:
             )
         )
     return made
+
+
+def test_a_url_with_a_password_is_told_from_one_without() -> None:
+    for text in ("see postgresql://ana:pa55@db/x", "https://:t@h", "redis://u:a:b@h:1"):
+        assert names_a_password(text)
+    for text in ("", "http://h:9090/", "http://u@h/", "http://h:3000?by=ana@h", "a://b c:d@e"):
+        assert not names_a_password(text)
 
 
 def test_users_and_passwords_of_urls_and_named_secrets_are_hidden() -> None:

@@ -141,6 +141,7 @@ def test_an_answer_without_a_sentence_is_refused_unsent(provider: Provider, chat
     [
         (says("I think that it is supported."), "no JSON"),
         (says('{"verdicts": [{"sentence": 1, "suppor'), "no JSON"),
+        (says("[" * 100_000), "no JSON"),
         (says("[]"), "no list"),
         (says('{"verdict": []}'), "no list"),
         (says('{"verdicts": {"1": true}}'), "no list"),
@@ -163,6 +164,7 @@ def test_an_answer_without_a_sentence_is_refused_unsent(provider: Provider, chat
         (Reply(body=b'{"choices": [{"message": {"content": null}}]}'), "no text"),
         (Reply(body=b"<html>"), "no JSON"),
         (Reply(body=b'{"choi'), "no JSON"),
+        (Reply(body=b"[" * 100_000), "no JSON"),
     ],
 )
 def test_a_reply_with_a_doubt_is_an_error_and_no_zero(

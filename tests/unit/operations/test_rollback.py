@@ -73,13 +73,16 @@ def test_the_fallback_answers_again_with_everything_written_since(promoted: Stag
     sound(promoted)
 
 
-@pytest.mark.parametrize("reason", ["", "  ", "two\nlines", "\x1b[31mred"])
+@pytest.mark.parametrize(
+    "reason", ["", "  ", "two\nlines", "\x1b[31mred", "see postgresql://ana:pa55@db/x"]
+)
 def test_a_rollback_without_a_reason_that_can_be_kept_changes_nothing(
     promoted: Stage, reason: str
 ) -> None:
     before = active(promoted)
-    with pytest.raises(BadInputError):
+    with pytest.raises(BadInputError) as caught:
         rollback.rollback(promoted.session, INDEX, reason=reason, options=RollbackOptions())
+    assert "pa55" not in f"{caught.value.message} {caught.value.hint}"
     assert active(promoted) == before
     assert frozen(promoted) is None
 

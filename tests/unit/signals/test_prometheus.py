@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
@@ -133,6 +134,7 @@ def test_an_expression_that_the_server_refuses_is_the_policys_mistake(server: Se
         (200, b'{"status": "success", "data": {"resultType": "scalar", "result": [1, "x"]}}'),
         (200, b'{"status": "success", "data": {"resultType": "vector", "result": [[]]}}'),
         (200, b" " * 1_000_001),
+        (200, b"[" * 100_000),
     ],
 )
 def test_what_is_no_answer_is_unavailable(server: Server, status: int, body: bytes) -> None:
@@ -153,6 +155,40 @@ def test_a_server_that_is_down_busy_or_silent_is_unavailable(server: Server) -> 
         Prometheus().value(server.url, "up", token_env="", timeout=timedelta(milliseconds=50))
     with pytest.raises(UnavailableError, match="could not be asked"):
         Prometheus().value("http://127.0.0.1:1", "up", token_env="", timeout=ENOUGH)
+    with pytest.raises(BadInputError, match="no address"):
+        Prometheus().value("http://host:abc", "up", token_env="", timeout=ENOUGH)
+
+
+def test_a_server_that_trickles_is_waited_for_no_longer_than_one_that_is_silent() -> None:
+    ended = Event()
+
+    class Trickle(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            with suppress(OSError):
+                self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+                while not ended.wait(0.01):  # a piece always comes before a wait is over
+                    self.wfile.write(b"X: y\r\n")
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - inherited
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Trickle) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        try:
+            with pytest.raises(UnavailableError, match="did not answer within"):
+                Prometheus().value(url, "up", token_env="", timeout=timedelta(seconds=0.2))
+        finally:
+            ended.set()
+            server.shutdown()
+
+
+def test_the_servers_words_are_one_printable_line(server: Server) -> None:
+    server.status = 400
+    server.body = json.dumps({"status": "error", "error": "\x1b[31mred\n\ud800"}).encode()
+    with pytest.raises(BadInputError) as caught:
+        server.ask("up{")
+    assert caught.value.message.isprintable()
 
 
 def test_the_token_comes_from_the_environment_and_nowhere_else(
@@ -161,6 +197,10 @@ def test_the_token_comes_from_the_environment_and_nowhere_else(
     server.says("scalar", [1, "1"])
     with pytest.raises(RefusedError, match="METRICS_TOKEN"):
         server.ask(token_env="METRICS_TOKEN")  # noqa: S106 - a variable's name
+    for given in ("two\nlines", "clé"):
+        monkeypatch.setenv("METRICS_TOKEN", given)
+        with pytest.raises(RefusedError, match="METRICS_TOKEN"):
+            server.ask(token_env="METRICS_TOKEN")  # noqa: S106 - as above
     monkeypatch.setenv("METRICS_TOKEN", "s3cret")
     assert server.ask(token_env="METRICS_TOKEN") == 1.0  # noqa: S106 - as above
     assert server.asked[-1][2] == "Bearer s3cret"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import httpx2
@@ -124,6 +125,11 @@ def test_without_the_token_nothing_is_taken(
         ({"alert": "A", "status": "firing", "labels": {"a": 1}}, "no texts by name"),
         ({"alert": "A", "status": "firing", "startsAt": "noon"}, "is no moment"),
         ({"alert": "A" * 201, "status": "firing"}, "has no name"),
+        ({"alert": "A\nB", "status": "firing"}, "not one line"),
+        (
+            {"alert": "A", "status": "firing", "startsAt": "0001-01-01T00:00:00+14:00"},
+            "is no moment",
+        ),
     ],
 )
 def test_a_mistake_is_said_and_nothing_is_taken(
@@ -147,9 +153,27 @@ def test_another_path_and_a_long_body_are_turned_away(url: str, taken: Taken) ->
         assert client.get(url, headers=MINE).status_code == 501
     host, port = url.removeprefix("http://").removesuffix("/alerts").split(":")
     with socket.create_connection((host, int(port))) as long:
-        long.sendall(b"POST /alerts HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n")
+        head = f"POST /alerts HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\n".encode()
+        long.sendall(head + b"Content-Length: 2000000\r\n\r\n")
         assert b" 413 " in long.makefile("rb").readline()
     assert taken.alerts == []
+
+
+def test_strangers_who_send_slowly_take_nobodys_place(url: str) -> None:
+    host, port = url.removeprefix("http://").removesuffix("/alerts").split(":")
+    with ExitStack() as open_:
+        for _ in range(20):  # more than are served at once
+            slow = open_.enter_context(socket.create_connection((host, int(port))))
+            slow.sendall(b"POST /alerts HTTP/1.1\r\nContent-Length: 10\r\n\r\n")
+            assert b" 401 " in slow.makefile("rb").readline()
+        assert send(url, SENT).status_code == 200
+
+
+def test_a_fingerprint_that_is_none_is_made_anew(url: str, taken: Taken) -> None:
+    for given in ("f" * 201, "a\x1bb", ""):
+        body = {"alert": "A", "status": "firing", "fingerprint": given}
+        assert send(url, body).status_code == 200
+    assert {len(one.fingerprint) for one in taken.alerts} == {16}
 
 
 def test_a_store_that_is_away_makes_the_sender_try_again(url: str, taken: Taken) -> None:

@@ -142,6 +142,7 @@ def test_what_is_expected_in_another_shape_is_refused_with_its_line(
     ("lines", "why"),
     [
         (["no json"], "line 1: is no JSON"),
+        (["[" * 100_000], "line 1: is no JSON"),
         (["[1]"], "is no object"),
         ([{"_id": 3, "text": "x"}], '"_id" is no text'),
         ([{"_id": "a", "text": " "}], '"text" is no text'),
@@ -162,6 +163,8 @@ def test_a_line_that_is_no_query_is_named(
     [
         (["q1\td1"], "2 columns"),
         (["q1\td1\t1", "q1\td2\t-1"], "line 2: '-1' is no grade"),
+        (["q1\td1\t1", "q1\td2\t²"], "line 2: '²' is no grade"),
+        (["q1\td1\t1", "q1\td2\t" + "9" * 5_000], "is no grade"),
         (["q1\td1\t1", "q1\td1\t2"], "another grade"),
     ],
 )

@@ -153,6 +153,15 @@ def test_a_policy_that_was_stored_before_there_were_triggers_declares_none() -> 
             ),
             "token_env",
         ),
+        *(
+            (
+                TRIGGERED.format(
+                    f"{{trigger: prometheus, name: p, url: '{url}', query: q, above: 1}}"
+                ),
+                "triggers[0].url: ",
+            )
+            for url in ("http://c:abc", "http://c:99999", "http://c d", "http://[::1")
+        ),
         (
             TRIGGERED.format("{trigger: prometheus, name: p, url: 'http://c', query: q}"),
             "above or below",

@@ -87,6 +87,9 @@ def _tried(trigger: Trigger, sight: Sight, bar: Bar) -> Sequence[Judged]:
     except RepointError as error:
         why = f"it cannot be seen: {error.message}"
         return [Judged(outcome=Outcome.ERROR, summary=why, figures={"error": error.code})]
+    except Exception as error:  # noqa: BLE001 - a mistake in one must not blind the others
+        why = f"it cannot be seen, by a mistake in repoint: {type(error).__name__}"
+        return [Judged(outcome=Outcome.ERROR, summary=why, figures={"error": "internal"})]
 
 
 def _judged(trigger: Trigger, sight: Sight, bar: Bar) -> Sequence[Judged]:  # noqa: C901, PLR0911, PLR0912 - one line a kind

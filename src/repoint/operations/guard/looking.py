@@ -16,6 +16,7 @@ from repoint.domain.access import Action
 from repoint.domain.document import Json
 from repoint.domain.errors import ConflictError, RefusedError, RefusedMoveError
 from repoint.domain.evaluation import Run
+from repoint.domain.evidence import without_users
 from repoint.domain.guarding import (
     Decision,
     DecisionState,
@@ -297,5 +298,5 @@ def _decision(session: Session, seen: Look, ruling: Ruling, *, run: Run | None) 
 
 def _one_line(text: str) -> str:
     """Return what a record can show: a group's name comes from anywhere."""
-    shown = "".join(char if char.isprintable() else " " for char in text)
+    shown = "".join(char if char.isprintable() else " " for char in without_users(text))
     return shown if len(shown) <= 1_000 else f"{shown[:999]}…"  # noqa: PLR2004 - enough to read

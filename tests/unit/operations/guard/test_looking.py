@@ -440,6 +440,17 @@ def test_a_figure_without_bounds_is_kept_as_text(stage: Stage) -> None:
     assert pointer(stage).active == "v1"
 
 
+def test_a_mistake_in_one_trigger_blinds_no_other(stage: Stage) -> None:
+    metrics = FakeMetrics()
+    metrics.fails = ZeroDivisionError("not ours")
+    by = PrometheusTrigger(name="p", url="http://m", query="q", above=1)
+    watch(stage, by, ModelDriftTrigger())
+    stage.model("v2").changed = True
+    seen = look(stage, metrics=metrics)
+    assert outcomes(seen) == {"prometheus:p": "error", "model-drift": "fail"}
+    assert pointer(stage).active == "v1"
+
+
 def test_a_policy_without_triggers_has_nothing_to_guard_by(stage: Stage) -> None:
     with pytest.raises(RefusedError, match="declares no trigger"):
         look(stage)
