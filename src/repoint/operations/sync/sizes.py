@@ -23,6 +23,9 @@ _NUMBERS: Final = 2**20
 #: Ranges that a short backlog is cut into for each call that the model takes at once: the last
 #: writing has no embedding to go on beside, so it should be small.
 _ROUNDS: Final = 4
+#: Rows of a range at least. Whether a source lost some rows or was emptied shows only among
+#: more than a few, see ``originals.TOLERATED_COUNT``.
+_LEAST: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,7 @@ class Sizes:
         share = -(-waiting // (max(traits.parallel, 1) * _ROUNDS))
         most = limits.range_rows or usual
         return Sizes(
-            range_rows=max(1, min(most, max(share, traits.batch))),
+            range_rows=max(1, min(most, max(share, traits.batch, _LEAST))),
             texts=limits.slab_texts or usual,
             characters=limits.slab_characters,
         )
