@@ -33,8 +33,13 @@ TIMEOUT_S: Final = 60
 _NOT_FOUND: Final = 404
 #: Statuses of a write of which some point is at fault; one request may be too large, too.
 _BAD_POINT: Final = frozenset({400, 413, 422})
-#: Words of a collection that is as large as its strict mode lets it be.
-_FULL: Final = "storage size limit"
+#: What a server says of the collection and not of a point: as large as its strict mode lets it
+#: be, or without the vector that is written.
+_OF_COLLECTION: Final = (
+    "storage size limit",
+    "Not existing vector name",
+    "Vector dimension error",
+)
 _QUOTED: Final = 300
 
 
@@ -90,7 +95,9 @@ class Engine:
                 return call(client)
             except UnexpectedResponse as error:
                 why = " ".join(error.content.decode(errors="replace").split())[:_QUOTED]
-                if error.status_code not in _BAD_POINT or _FULL in why:
+                if error.status_code not in _BAD_POINT:
+                    raise
+                if any(words in why for words in _OF_COLLECTION):
                     raise
                 raise RowsRefusedError(driver="qdrant", why=why) from error
 
