@@ -299,6 +299,7 @@ def test_telemetry_is_in_it_epoch_by_epoch_and_adds_up(tmp_path: Path) -> None:
         assert any("telemetry" in one for one in here.export(3).missing)
         moves = {int(one.after.epoch): one.at for one in repoint.index("docs").history()}
         put(repoint, "v1", moves[1], [2.0] * 100)
+        put(repoint, "v1", moves[1] - timedelta(seconds=4), [2.0])  # not over when it began
         put(repoint, "v1", moves[1] - timedelta(days=3), [9.0])  # before the story
         put(repoint, "v2", moves[2], [2.0, 4.0, 400.0], failed=2)
         put(repoint, "v1", moves[3] + timedelta(minutes=3), [3.0])
@@ -308,14 +309,14 @@ def test_telemetry_is_in_it_epoch_by_epoch_and_adds_up(tmp_path: Path) -> None:
     before, bad, after = json.loads(files["telemetry.json"])
     assert [one["epoch"] for one in (before, bad, after)] == [1, 2, 3]
     (served,) = before["arms"]
-    assert (served["release"], served["counts"]) == ("v1", {"queries": 100})
+    assert (served["release"], served["counts"]) == ("v1", {"queries": 101})
     assert bad["arms"][0]["counts"] == {"failed": 2, "queries": 5}
     assert bad["arms"][0]["errors"] == {"rate-limited": 2}
     total = bad["arms"][0]["stages"]["total"]
     assert (total["count"], total["p99_ms"]) == (3, pytest.approx(400.0, rel=0.01))
     whole = Histogram.from_tree(total["histogram"])
     whole.merge(Histogram.from_tree(served["stages"]["total"]["histogram"]))
-    assert whole.count == 103
+    assert whole.count == 104
     assert whole.quantile(0.5) == pytest.approx(2.0, rel=0.01)
     page = files["summary.html"].decode()
     assert "Live queries, epoch by epoch" in page

@@ -56,8 +56,9 @@ def counted_in(
 ) -> list[Json]:
     """Return what was counted of these releases in each stretch, by release and arm.
 
-    A period belongs to the stretch in which it begins: ten seconds at first, an hour after
-    a day. What came without it being known who answers is told with an empty release.
+    A period belongs to the stretch in which it begins, and to the first if it begins before
+    that: ten seconds at first, an hour after a day. What came without it being known who
+    answers is told with an empty release.
     """
     wanted = {*releases, UNKNOWN}
     rows: list[Json] = []
@@ -65,7 +66,8 @@ def counted_in(
         found = [
             one
             for one in view.telemetry.within(index, since=stretch.since, until=stretch.until)
-            if one.period.starts_at >= stretch.since and one.period.release in wanted
+            if (one.period.starts_at >= stretch.since or stretch is epochs[0])
+            and one.period.release in wanted
         ]
         widest = max((one.period.width for one in found), default=timedelta(0))
         rows.append(
