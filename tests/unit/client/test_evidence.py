@@ -322,7 +322,7 @@ def test_telemetry_is_in_it_epoch_by_epoch_and_adds_up(tmp_path: Path) -> None:
     assert "Live queries, epoch by epoch" in page
     assert "rate-limited 2" in page
     assert verify(made.path, home=home).trusted_by == "workspace"
-    forged = {**files, "telemetry.json": files["telemetry.json"].replace(b"100", b"999")}
+    forged = {**files, "telemetry.json": files["telemetry.json"].replace(b"101", b"999")}
     with pytest.raises(BrokenEvidenceError, match=r"telemetry\.json was changed"):
         verify(packed(forged, tmp_path / "forged.tar.gz"))
 
