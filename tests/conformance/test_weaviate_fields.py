@@ -35,14 +35,14 @@ class TestWeaviateFieldBackend(BackendSuite):
         return fields
 
 
-@pytest.mark.campaign
+@pytest.mark.slow
 class TestWeaviateFieldCollection(CollectionSuite):
     @pytest.fixture
     def place(self, fields: Place) -> Place:
         return fields
 
 
-@pytest.mark.campaign
+@pytest.mark.slow
 @pytest.mark.usefixtures("weaviate_client")
 class TestWeaviateFieldStory(StorySuite):
     @pytest.fixture
