@@ -8,10 +8,11 @@ says another thing at every reading is no content at all.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import Final, TypeAlias
 
 from repoint.domain.document import Chunk, Document, LogRow
@@ -51,6 +52,26 @@ class Found:
         ]
 
 
+class Losses:
+    """How many documents one undertaking asked sources for, and how many rows were gone.
+
+    Whoever asks in small portions would never see that a source lost most of its rows. Safe
+    to use from many threads.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._asked: Counter[SourceName] = Counter()
+        self._gone: Counter[SourceName] = Counter()
+
+    def add(self, source: SourceName, *, asked: int, gone: int) -> tuple[int, int]:
+        """Return how many were asked for and gone so far, these among them."""
+        with self._lock:
+            self._asked[source] += asked
+            self._gone[source] += gone
+            return self._asked[source], self._gone[source]
+
+
 class Originals:
     """Reads content from sources, each opened for the time of one reading."""
 
@@ -58,8 +79,12 @@ class Originals:
         self._store = store
         self._opening = opening
 
-    def find(self, index: IndexName, documents: Sequence[Document]) -> Found:
+    def find(
+        self, index: IndexName, documents: Sequence[Document], losses: Losses | None = None
+    ) -> Found:
         """Return what became of those of the documents that a source keeps.
+
+        With ``losses`` these count together with what was asked for before.
 
         Raises:
             SourceUnavailableError: a source does not answer, was removed, or has lost so
@@ -69,9 +94,9 @@ class Originals:
         for one in documents:
             if one.reference is not None:
                 apart[one.reference.source].append(one)
-        found = Found()
+        found, losses = Found(), losses or Losses()
         for name, kept in apart.items():
-            self._read(self._source(index, name), kept, found)
+            self._read(self._source(index, name), kept, found, losses)
         return found
 
     def newest(self, index: IndexName, ids: Sequence[DocumentId]) -> list[Document]:
@@ -105,7 +130,9 @@ class Originals:
             hint=f"add it again: repoint source add {index} {name} … --content reference",
         )
 
-    def _read(self, source: Source, kept: Sequence[Document], found: Found) -> None:
+    def _read(
+        self, source: Source, kept: Sequence[Document], found: Found, losses: Losses
+    ) -> None:
         try:
             with closing(self._opening(source)) as reader:
                 said = reader.fetch([one.id for one in kept])
@@ -119,9 +146,10 @@ class Originals:
                 hint=error.hint,
             ) from error
         gone = {one.id for one in apart if one.id not in said and one.id not in again}
-        if len(gone) > TOLERATED_COUNT and len(gone) > len(kept) * TOLERATED_SHARE:
+        asked, missing = losses.add(source.name, asked=len(kept), gone=len(gone))
+        if gone and missing > TOLERATED_COUNT and missing > asked * TOLERATED_SHARE:
             raise SourceUnavailableError(
-                f"source {source.name!r} has no row for {len(gone):,} of {len(kept):,} "
+                f"source {source.name!r} has no row for {missing:,} of {asked:,} "
                 f"documents of index {source.index!r}",
                 hint="look whether it was emptied or hidden; if they are deleted: "
                 f"repoint source poll {source.index} {source.name} --sweep",

@@ -24,7 +24,7 @@ from repoint.domain.source import SqlSettings
 from repoint.operations import diff, query_sets
 from repoint.operations.in_step import catch_up
 from repoint.operations.rollback import Replay, RollbackOptions, RollbackReport
-from repoint.operations.sync import AppliedNow, apply_now
+from repoint.operations.sync import AppliedNow, Limits, apply_now, sync
 from repoint.testing.faults import PowerCut, fuses
 from repoint.testing.stage import INDEX, Stage
 from repoint.text.preparation import Preparation
@@ -273,6 +273,23 @@ def test_a_source_that_lost_its_rows_stops_a_sync_and_deletes_nothing(crm: Crm) 
     crm.execute("INSERT INTO articles SELECT * FROM kept")
     crm.sync("v1")
     assert crm.held("v1") == crm.wanted("v1")
+
+
+def test_small_steps_see_that_a_source_lost_its_rows_too(crm: Crm) -> None:
+    for number in range(30):
+        crm.put(number, f"edit of {number}")
+    crm.feeding.poll("crm")
+    crm.execute("DELETE FROM articles")
+    stage = crm.stage
+    with pytest.raises(SourceUnavailableError, match="no row for"):
+        sync(
+            stage.store,
+            stage.space("v1"),
+            owner=stage.session.process.id,
+            clock=stage.clock,
+            limits=Limits(range_rows=4, heed_pace=False),
+        )
+    assert len(crm.letters("v1")) <= 16
 
 
 def test_without_the_source_nothing_is_marked_as_done(crm: Crm) -> None:

@@ -17,7 +17,7 @@ from repoint.domain.document import Document, LogRow
 from repoint.domain.errors import FieldTypeError, NoContentError
 from repoint.domain.ids import DocumentId
 from repoint.domain.source import Record, Source
-from repoint.operations.originals import Found, elsewhere, required
+from repoint.operations.originals import Found, Losses, elsewhere, required
 from repoint.operations.spaces import Space
 from repoint.ports.clock import Clock
 from repoint.ports.store import Store
@@ -41,6 +41,7 @@ class Referred:
         self._index = space.release.index
         self._originals = space.originals
         self._clock = clock
+        self._losses = Losses()
 
     def of(self, rows: Sequence[LogRow]) -> Usable:
         """Return the rows that can be worked, and take in what a source says otherwise.
@@ -51,7 +52,7 @@ class Referred:
         kept = elsewhere(rows)
         if not kept:
             return Usable(rows=rows, lost={})
-        found = required(self._originals).find(self._index, kept)
+        found = required(self._originals).find(self._index, kept, self._losses)
         if found.moved:
             self._take_in({one.id: one for one in kept}, found)
         whole = {row.id: row for row in found.filled(rows)}
