@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from repoint.backends.lancedb.filters import PREFIXES, as_double, column
 from repoint.domain.adoption import layout_of, layout_tree
-from repoint.domain.document import Entry, FieldType, Json, Metadata, digest_of
+from repoint.domain.document import Entry, FieldType, Json, compact, digest_of
 from repoint.domain.filters import type_of
 from repoint.domain.ids import CollectionName, Fingerprint
 from repoint.domain.spec import AnnKind, AnnSpec, Distance
@@ -34,8 +34,6 @@ _IN_KEY: Final = {b"lance-schema:unenforced-primary-key": b"true"}
 _HIT: Final = ("document", "slot", "lsn", "text", "start", "end", "metadata")
 _STORED: Final = ("document", "slot", "lsn", "digest")
 
-#: Made once: an encoder costs more than most metadata takes to encode.
-_ENCODED: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _FIELD_TYPES: Final = {
     FieldType.TEXT: pa.string(),
     FieldType.NUMBER: pa.float64(),
@@ -136,7 +134,7 @@ def rows(entries: Sequence[Entry], vectors: FloatMatrix, schema: pa.Schema) -> p
         "start": _padded([chunk.start for *_, chunk in filled], len(emptied)),
         "end": _padded([chunk.end for *_, chunk in filled], len(emptied)),
     }
-    texts = {id(e): _written(e.metadata) for e in entries if e.metadata}
+    texts = {id(e): compact(e.metadata) for e in entries if e.metadata}
     columns["metadata"] = _padded([texts.get(id(e)) for e, *_ in filled], len(emptied))
     for name, values_of in field_values(entries).items():
         columns[name] = _padded([values_of.get(id(e)) for e, *_ in filled], len(emptied))
@@ -167,10 +165,6 @@ def _value(value: Json) -> Json:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return as_double(value)
     return value
-
-
-def _written(metadata: Metadata) -> str:
-    return _ENCODED(dict(metadata))
 
 
 def hit_columns(score: str) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 from psycopg import sql
 
 from repoint.backends.pgvector.text import escaped
-from repoint.domain.document import FieldType, Metadata
+from repoint.domain.document import FieldType, Metadata, compact
 from repoint.domain.filters import (
     ORDERED,
     And,
@@ -45,15 +45,13 @@ _OPERATORS: Final = MappingProxyType(
         Comparison.AT_LEAST: sql.SQL(">="),
     }
 )
-#: Made once: an encoder costs more than most metadata takes to encode.
-_ENCODED: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _NEVER: Final = sql.SQL("false")
 _ALWAYS: Final = sql.SQL("true")
 
 
 def fields(metadata: Metadata) -> str:
     """Return what the column holds for a document with this metadata."""
-    return _ENCODED(
+    return compact(
         {
             _key(field, kind): _stored(value)
             for field, value in metadata.items()
