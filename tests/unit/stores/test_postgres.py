@@ -2,8 +2,6 @@
 
 import os
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from tests.unit.stores.others import FORKS, NotedClock, python, said
 
 from repoint.domain.errors import (
     BadInputError,
@@ -127,29 +126,6 @@ def test_the_log_is_partitioned_and_each_index_is_in_one_part(
     assert len({place for place, _ in places}) > 1
     kind = raw(postgres_url, "SELECT relkind FROM pg_class WHERE relname = 'documents'")
     assert kind == [("p",)]
-
-
-def python(
-    source: str, *arguments: object, stdin: int = subprocess.DEVNULL
-) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", source, *map(str, arguments)],
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-
-
-def said(*children: subprocess.Popen[str]) -> list[tuple[str, str]]:
-    """Return what they wrote once they have ended, and leave none of them behind."""
-    try:
-        return [child.communicate() for child in children]
-    finally:
-        for child in children:
-            child.kill()
-            child.communicate()
 
 
 def test_processes_that_open_a_new_store_at_once_all_get_it(
@@ -658,17 +634,6 @@ def test_a_feed_waits_for_a_server_that_is_away(postgres_server: PostgresServer)
         assert feed.changed(timeout=PATIENCE_SECONDS)
 
 
-class NotedClock(SystemClock):
-    """Tells that somebody asked it for the time, as who begins to wait does."""
-
-    def __init__(self) -> None:
-        self.asked = threading.Event()
-
-    def monotonic(self) -> float:
-        self.asked.set()
-        return super().monotonic()
-
-
 def test_closing_a_feed_frees_its_watcher(postgres_url: str) -> None:
     clock = NotedClock()
     with ThreadPoolExecutor(1) as pool, opened(postgres_url, clock=clock) as store:
@@ -718,36 +683,10 @@ def test_what_was_acknowledged_survives_the_death_of_the_writer(postgres_url: st
     assert set(acknowledged) <= {int(row.lsn) for row in rows}
 
 
-#: In a process without threads, which alone may fork: another's may hold any lock.
-FORKS = """
-import multiprocessing, sys
-from contextlib import closing
-from repoint.stores.sql.postgres import PostgresStore
-from repoint.testing.store_samples import DOCS, NOW, document, with_documents
-from repoint.wiring.clock import SystemClock
-
-def append_one(store):
-    with store.begin() as tx:
-        tx.log.append(DOCS, [document("from the child")], at=NOW)
-    store.close()
-
-with closing(PostgresStore.open(sys.argv[1], clock=SystemClock())) as store:
-    with_documents(store, 1)
-    with closing(store.watch()) as feed, store.read() as view:
-        feed.changed(timeout=0)
-        child = multiprocessing.get_context("fork").Process(target=append_one, args=(store,))
-        child.start()
-        child.join()
-        assert child.exitcode == 0
-        assert feed.changed(timeout=60)
-        assert view.log.head(DOCS) == 1
-    with store.begin() as tx:
-        print(tx.log.append(DOCS, [document("from the parent")], at=NOW).head)
-"""
-
-
 def test_a_forked_child_uses_connections_of_its_own(postgres_url: str) -> None:
-    assert said(python(FORKS, postgres_url)) == [("3\n", "")]
+    assert said(
+        python(FORKS, "repoint.stores.sql.postgres", "PostgresStore", postgres_url)
+    ) == [("3\n", "")]
 
 
 # Clocks

@@ -5,8 +5,6 @@ import os
 import resource
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -20,6 +18,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from tests.unit.stores.others import FORKS, NotedClock, python, said
 
 from repoint.domain.errors import (
     BadInputError,
@@ -56,40 +55,6 @@ def opened(file: Path, *, busy_timeout: timedelta = BRIEFLY) -> Iterator[SqliteS
         SqliteStore.open(file, clock=SystemClock(), busy_timeout=busy_timeout)
     ) as store:
         yield store
-
-
-class NotedClock(SystemClock):
-    """Tells that somebody asked it for the time, as who begins to wait does."""
-
-    def __init__(self) -> None:
-        self.asked = threading.Event()
-
-    def monotonic(self) -> float:
-        self.asked.set()
-        return super().monotonic()
-
-
-def python(
-    source: str, *arguments: object, stdin: int = subprocess.DEVNULL
-) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", source, *map(str, arguments)],
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-
-
-def said(*children: subprocess.Popen[str]) -> list[tuple[str, str]]:
-    """Return what they wrote once they have ended, and leave none of them behind."""
-    try:
-        return [child.communicate() for child in children]
-    finally:
-        for child in children:
-            child.kill()
-            child.communicate()
 
 
 def test_the_file_has_the_tables_that_the_code_knows(file: Path) -> None:
@@ -371,37 +336,8 @@ def test_what_was_acknowledged_survives_a_kill(file: Path) -> None:
         assert [row.lsn for row in rows] == list(range(1, head + 1))
 
 
-#: In a process without threads, which alone may fork: another's may hold any lock.
-FORKS = """
-import multiprocessing, sys
-from contextlib import closing
-from pathlib import Path
-from repoint.stores.sql import SqliteStore
-from repoint.testing.store_samples import DOCS, NOW, document, with_documents
-from repoint.wiring.clock import SystemClock
-
-def append_one(store):
-    with store.begin() as tx:
-        tx.log.append(DOCS, [document("from the child")], at=NOW)
-    store.close()
-
-with closing(SqliteStore.open(Path(sys.argv[1]), clock=SystemClock())) as store:
-    with_documents(store, 1)
-    with closing(store.watch()) as feed, store.read() as view:
-        feed.changed(timeout=0)
-        child = multiprocessing.get_context("fork").Process(target=append_one, args=(store,))
-        child.start()
-        child.join()
-        assert child.exitcode == 0
-        assert feed.changed(timeout=60)
-        assert view.log.head(DOCS) == 1
-    with store.begin() as tx:
-        print(tx.log.append(DOCS, [document("from the parent")], at=NOW).head)
-"""
-
-
 def test_a_forked_child_uses_connections_of_its_own(file: Path) -> None:
-    assert said(python(FORKS, file)) == [("3\n", "")]
+    assert said(python(FORKS, "repoint.stores.sql", "SqliteStore", file)) == [("3\n", "")]
 
 
 def test_closing_a_feed_frees_its_watcher(file: Path) -> None:
